@@ -1,0 +1,58 @@
+"""Exact artefacts, with hashes."""
+
+from __future__ import annotations
+
+from kernel_iso.model.records import Record, digest
+
+
+class Package(Record, frozen=True, kw_only=True):
+    """One installed or locked package.
+
+    `role` is `asked`, `companion` (the kernel's own) or "" (something else needs it). `requires` are the
+    canonical names of its direct dependencies; `size` is in bytes (0: not known).
+    """
+
+    name: str
+    version: str
+    role: str = ""
+    requires: tuple[str, ...] = ()
+    size: int = 0
+    installer: str = ""
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """One part of a lock: a PEP 751 text (`kind` = `pylock`) or a conda explicit list, for one platform and accelerator."""
+
+    text: str
+    kind: str = "pylock"
+    platform: str = ""
+    accelerator: str = ""
+
+
+class Lock(Record, frozen=True, kw_only=True):
+    """Exact artefacts with hashes, in parts, and the digest of the Plan they answer.
+
+    `plan` is `Plan.digest()`. `companions` are the canonical names that only the kernel needs. `detached` is a
+    second PEP 751 text: the companion set, when it cannot live beside what the person pins; it is installed
+    into a folder of its own. `source` tells where the lock came from.
+    """
+
+    plan: str
+    parts: tuple[Part, ...]
+    companions: tuple[str, ...] = ()
+    detached: str = ""
+    source: str = ""
+
+    def digest(self) -> str:
+        """The digest of the artefacts."""
+        data = self.to_json()
+        data.pop("source", None)
+        data.pop("plan", None)
+        return digest({"lock": data})
+
+    def part(self, platform: str, accelerator: str) -> Part | None:
+        """The part for a platform (`Machine.tag`) and an accelerator; "" in a part fits everything."""
+        for part in self.parts:
+            if part.platform in ("", platform) and part.accelerator in ("", accelerator):
+                return part
+        return None

@@ -1,0 +1,59 @@
+"""The decision, with its reasons."""
+
+from __future__ import annotations
+
+from kernel_iso.model.machines import Python
+from kernel_iso.model.records import Record, digest
+from kernel_iso.model.specs import Index
+
+
+class Reason(Record, frozen=True, kw_only=True):
+    """Why a rule decided as it did: the `rule`'s name and one sentence with its numbers."""
+
+    rule: str
+    text: str
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """What will be locked and realised, and why.
+
+    `python` is the interpreter chosen; only its minor version is part of what a lock answers. `companions` are
+    requirements of the kernel itself. `accelerator` is the build tag chosen (`cpu`, `cu126`, …; "" where
+    nothing asked depends on one). `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
+    """
+
+    backend: str
+    python: Python
+    requirements: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    hashes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    conda: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    pins: tuple[tuple[str, str], ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    accelerator: str = ""
+    platforms: tuple[str, ...] = ()
+    exclude_newer: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    own_code: str = "path"
+    own_paths: tuple[str, ...] = ()
+    system_site_packages: bool = False
+    cache: str = "on"
+    offline: bool = False
+    reasons: tuple[Reason, ...] = ()
+
+    def question(self) -> dict[str, object]:
+        """What a lock must answer: everything that decides which artefacts are chosen, and nothing else."""
+        data = self.to_json()
+        for key in ("reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts"):
+            data.pop(key, None)
+        # One lock format serves both PyPI backends; the artefacts do not depend on who installs them.
+        data["backend"] = "conda" if self.backend == "conda" else "pypi"
+        data["python"] = self.python.minor
+        return data
+
+    def digest(self) -> str:
+        """The digest of the question: a lock that carries it answers this plan."""
+        return digest({"plan": self.question()})

@@ -1,0 +1,59 @@
+"""What the person or the administrator allows."""
+
+from __future__ import annotations
+
+from kernel_iso.model.records import Record
+from kernel_iso.model.specs import Index
+
+PYPI = Index(name="pypi", url="https://pypi.org/simple")
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """What is allowed, and the defaults. Layers (admin, user, environment) are merged by `kernel_iso.policy`.
+
+    `store`, `cache`: absolute folders; `cache` is also `on` (the backend's own place) or `off`.
+    `backends` in order of preference. `python`: the default specifier ("" is the engine's own minor version).
+    `packages` are what a notebook that declares nothing gets, `companions` what every kernel gets beside what
+    was asked. `indexes` in order (the first that has a package serves it). `trusted_hosts` are hosts
+    without verified TLS, from the administrator only. `platforms` are lock targets ("" is this one).
+    `source_builds` is `never`, `asked` or `allowed`. `exclude_newer` is a date or an age ("3 days").
+    `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
+    folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
+    `unknown` says what a kernel does that cannot find its notebook: `refuse` or `bare`.
+    `python_fetch` lets uv download a Python. `launcher` names the Jupyter provisioner that launches.
+    `locked` are the keys that lower layers may not change, `sources` pairs of (key, where it was set).
+    """
+
+    store: str = ""
+    cache: str = "on"
+    backends: tuple[str, ...] = ("uv", "virtualenv", "conda")
+    python: str = ""
+    packages: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ("ipykernel", "ipywidgets")
+    indexes: tuple[Index, ...] = (PYPI,)
+    trusted_hosts: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ("conda-forge",)
+    platforms: tuple[str, ...] = ()
+    source_builds: str = "never"
+    system_site_packages: bool = False
+    exclude_newer: str = ""
+    offline: bool = False
+    keep_days: int = 30
+    disk_budget_gb: float = 0
+    trusted_folders: tuple[str, ...] = ()
+    env_allowed: tuple[str, ...] = (
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_*", "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "PYTORCH_*", "TORCH_*", "XLA_*", "JAX_*", "TF_*", "HF_*",
+        "TOKENIZERS_*", "TRANSFORMERS_*", "MPLBACKEND", "TZ", "LANG", "LC_*", "PYTHONHASHSEED", "WANDB_*",
+        "MLFLOW_*", "RAY_*", "NUMBA_*", "DJANGO_SETTINGS_MODULE",
+    )  # fmt: skip
+    audit_log: str = ""
+    unknown: str = "refuse"
+    python_fetch: bool = True
+    launcher: str = "local-provisioner"
+    locked: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def source_of(self, key: str) -> str:
+        """Where the value of `key` came from: a file, a variable, or `default`."""
+        return dict(self.sources).get(key, "default")
