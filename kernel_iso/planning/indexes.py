@@ -1,0 +1,126 @@
+"""Where packages may come from: the policy's indexes and channels, never a notebook's own."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from packaging.utils import canonicalize_name
+
+from kernel_iso.errors import ImpossibleError, SpecError
+from kernel_iso.model import Index, Plan, Policy
+from kernel_iso.planning.rules import Case, attempt, decided, listed, without_credentials
+
+_PORTS = {"http": 80, "https": 443}
+_CONDA_HOST = "https://conda.anaconda.org/"
+
+
+def comparable(url: str) -> str:
+    """A URL's meaning: without credentials, default port, fragment, trailing slash, and the case of the host.
+
+    >>> comparable("HTTPS://ada:secret@Example.org:443/simple/#top")
+    'https://example.org/simple'
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
+    except ValueError:
+        # A malformed host or port: such a URL equals only itself.
+        return without_credentials(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path.rstrip('/')}{query}"
+
+
+def indexes(plan: Plan, case: Case) -> Plan:
+    """Use the policy's indexes in the policy's order; what a notebook names must be one of them, by its URL.
+
+    A package stays bound to the index it names, under the policy's name for it. An explicit index to which
+    nothing is bound is left out: it serves nothing. Raises `ImpossibleError` (`index-not-allowed`) and
+    `SpecError` (`unknown-index`) where a package is bound to an index that is nowhere declared.
+    """
+    spec, policy = case.spec, case.policy
+    # Names are compared as package names are, for that is how a notebook's are normalised when it is read.
+    names = {canonicalize_name(index.name): index.name for index in policy.indexes}
+    names |= {canonicalize_name(index.name): _allowed(index, case).name for index in spec.indexes}
+    for package, name in spec.pins:
+        if canonicalize_name(name) not in names:
+            raise SpecError(
+                "unknown-index",
+                attempt(spec),
+                f"`{package}` is bound to the index `{name}`, which is not declared; "
+                f"the policy has {listed(index.name for index in policy.indexes) or 'none'}",
+                "bind it to one of these, or let the index be added to the policy",
+            )
+    pins = tuple((canonicalize_name(package), names[canonicalize_name(name)]) for package, name in spec.pins)
+    bound = {name for _, name in pins}
+    used = tuple(index for index in policy.indexes if not index.explicit or index.name in bound)
+    return decided(
+        plan,
+        "indexes",
+        _reason(used, pins, policy),
+        indexes=used,
+        pins=pins,
+        trusted_hosts=policy.trusted_hosts,
+    )
+
+
+def _allowed(index: Index, case: Case) -> Index:
+    """The policy's index at the same URL."""
+    for ours in case.policy.indexes:
+        if comparable(ours.url) == comparable(index.url):
+            return ours
+    shown = comparable(index.url).split("?")[0]
+    known = listed(f"{ours.name} ({comparable(ours.url)})" for ours in case.policy.indexes)
+    raise ImpossibleError(
+        "index-not-allowed",
+        attempt(case.spec),
+        f"the index `{index.name}` at {shown} is not in the policy, which has {known or 'none'}",
+        f'remove it, or add {{name = "{index.name}", url = "{shown}"}} to `indexes` in the policy; '
+        "`kernel-iso policy` shows which file, and who may",
+    )
+
+
+def _reason(used: tuple[Index, ...], pins: tuple[tuple[str, str], ...], policy: Policy) -> str:
+    where = policy.source_of("indexes")
+    text = f"packages come from {listed(index.name for index in used) or 'no index'} ({where})"
+    if pins:
+        text += f"; {listed(f'{package} only from {name}' for package, name in pins)}"
+    if policy.trusted_hosts:
+        text += f"; TLS is not verified for {listed(policy.trusted_hosts)}"
+    return text
+
+
+def channels(plan: Plan, case: Case) -> Plan:
+    """Use the channels that are asked for, which must be the policy's, or else the policy's own.
+
+    Channels matter only where conda packages are asked for. `nodefaults` is no channel: it means "not conda's
+    default ones". Raises `ImpossibleError` (`channel-not-allowed`).
+    """
+    spec, policy = case.spec, case.policy
+    if not spec.conda:
+        text = f"the channels {listed(spec.channels)} are not used: no conda packages are asked for"
+        return decided(plan, "channels", text if spec.channels else "")
+    allowed = {_channel(name): name for name in policy.channels}
+    wanted = tuple(name for name in spec.channels if name != "nodefaults")
+    for name in wanted:
+        if _channel(name) not in allowed:
+            raise ImpossibleError(
+                "channel-not-allowed",
+                attempt(spec),
+                f"the channel `{_channel(name)}` is not in the policy, "
+                f"which has {listed(allowed.values()) or 'none'}",
+                f'remove it, or add "{_channel(name)}" to `channels` in the policy; '
+                "`kernel-iso policy` shows which file, and who may",
+            )
+    used = tuple(allowed[_channel(name)] for name in wanted) or policy.channels
+    return decided(
+        plan, "channels", f"conda packages come from {listed(used) or 'no channel'}", channels=used
+    )
+
+
+def _channel(name: str) -> str:
+    """A channel's meaning: `conda-forge` is the same as its URL.
+
+    >>> _channel("https://conda.anaconda.org/conda-forge/")
+    'conda-forge'
+    """
+    return comparable(name).removeprefix(_CONDA_HOST) if "://" in name else name.strip().rstrip("/")
