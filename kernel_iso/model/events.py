@@ -10,7 +10,8 @@ from kernel_iso.model.records import Record
 class Event(Record, frozen=True, kw_only=True):
     """One step's report: `phase` is the verb ("lock", "realise"), `key` what it is about, `at` seconds since the epoch.
 
-    `done` of `total` (packages or bytes, as `unit` says) where there is a count, `error` an error's JSON at the end of a failed step.
+    `done` of `total` (packages or bytes, as `unit` says) where there is a count, `error` an error's JSON at the
+    end of a failed step.
     """
 
     phase: str

@@ -34,11 +34,12 @@ class Lock(Record, frozen=True, kw_only=True):
 
     `plan` is `Plan.digest()`. `companions` are the canonical names that only the kernel needs. `detached` is a
     second PEP 751 text: the companion set, when it cannot live beside what the person pins; it is installed
-    into a folder of its own. `source` tells where the lock came from.
+    into a folder of its own. `python` is the minor version it was made for, `source` tells where it came from.
     """
 
     plan: str
     parts: tuple[Part, ...]
+    python: str = ""
     companions: tuple[str, ...] = ()
     detached: str = ""
     source: str = ""

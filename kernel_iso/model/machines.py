@@ -6,7 +6,10 @@ from kernel_iso.model.records import Record
 
 
 class Python(Record, frozen=True, kw_only=True):
-    """An interpreter: `version` in full ("3.12.1"), absolute `path`, and `source` (`self`, `uv`, `pyenv`, `system`, `conda`)."""
+    """An interpreter: `version` in full ("3.12.1"), absolute `path`, and `source`.
+
+    Sources are `self`, `uv`, `pyenv`, `system`, `conda`, and `uv-download` for one that uv has yet to fetch.
+    """
 
     version: str
     path: str

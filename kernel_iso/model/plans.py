@@ -6,6 +6,12 @@ from kernel_iso.model.machines import Python
 from kernel_iso.model.records import Record, digest
 from kernel_iso.model.specs import Index
 
+NOT_LOCKED = (
+    "reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts",
+    "platforms", "accelerator",
+)  # fmt: skip
+"""Fields of a Plan that do not change which artefacts a lock holds."""
+
 
 class Reason(Record, frozen=True, kw_only=True):
     """Why a rule decided as it did: the `rule`'s name and one sentence with its numbers."""
@@ -45,9 +51,12 @@ class Plan(Record, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
 
     def question(self) -> dict[str, object]:
-        """What a lock must answer: everything that decides which artefacts are chosen, and nothing else."""
+        """What a lock must answer: everything that decides which artefacts are chosen, and nothing else.
+
+        Platform and accelerator are left out: one lock may hold a part for each, and answers where it has one.
+        """
         data = self.to_json()
-        for key in ("reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts"):
+        for key in NOT_LOCKED:
             data.pop(key, None)
         # One lock format serves both PyPI backends; the artefacts do not depend on who installs them.
         data["backend"] = "conda" if self.backend == "conda" else "pypi"

@@ -14,8 +14,9 @@ class Policy(Record, frozen=True, kw_only=True):
     `store`, `cache`: absolute folders; `cache` is also `on` (the backend's own place) or `off`.
     `backends` in order of preference. `python`: the default specifier ("" is the engine's own minor version).
     `packages` are what a notebook that declares nothing gets, `companions` what every kernel gets beside what
-    was asked. `indexes` in order (the first that has a package serves it). `trusted_hosts` are hosts
-    without verified TLS, from the administrator only. `platforms` are lock targets ("" is this one).
+    was asked (pip, so that `!pip` in a cell means the notebook's own prefix). `indexes` in order (the first that has a
+    package serves it). `trusted_hosts` are hosts without verified TLS, from the administrator only. `platforms` are lock
+    targets ("" is this one).
     `source_builds` is `never`, `asked` or `allowed`. `exclude_newer` is a date or an age ("3 days").
     `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
     folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
@@ -29,7 +30,7 @@ class Policy(Record, frozen=True, kw_only=True):
     backends: tuple[str, ...] = ("uv", "virtualenv", "conda")
     python: str = ""
     packages: tuple[str, ...] = ()
-    companions: tuple[str, ...] = ("ipykernel", "ipywidgets")
+    companions: tuple[str, ...] = ("ipykernel", "ipywidgets", "pip")
     indexes: tuple[Index, ...] = (PYPI,)
     trusted_hosts: tuple[str, ...] = ()
     channels: tuple[str, ...] = ("conda-forge",)

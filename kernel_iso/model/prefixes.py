@@ -30,7 +30,7 @@ class Prefix(Record, frozen=True, kw_only=True):
 
 
 class Generation(Record, frozen=True, kw_only=True):
-    """One generation of an owner's prefix: the key, and the texts of the Spec and Lock that it answers."""
+    """One generation of an owner's prefix: the key, the text of the Spec that it answers, and the digest of its Lock."""
 
     key: str
     spec: str = ""

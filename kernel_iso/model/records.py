@@ -47,7 +47,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             data = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
             raise SpecError(
-                "bad-json", f"cannot read a {cls.__name__}", str(error), "the file may be cut off; make it again"
+                "bad-json",
+                f"cannot read a {cls.__name__}",
+                str(error),
+                "the file may be cut off; make it again",
             ) from None
         return cls.from_json(data)
 

@@ -58,7 +58,7 @@ class Backend(Protocol):
     name: str
 
     def ready(self, machine: Machine) -> str:
-        """"" where the backend can work on this machine, or one sentence why not."""
+        """ "" where the backend can work on this machine, or one sentence why not."""
         ...
 
     def lock(self, plan: Plan, run: Run, *, preferences: tuple[str, ...] = ()) -> Lock:

@@ -1,0 +1,50 @@
+"""What would change between two sets of packages, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernel_iso.engine.fitting import pinned_versions
+from kernel_iso.model import Lock, Record
+
+
+class Change(Record, frozen=True, kw_only=True):
+    """One package that changes: `before` or `after` is "" where it is not there."""
+
+    name: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        if not self.before:
+            return f"+ {self.name} {self.after}"
+        if not self.after:
+            return f"- {self.name} {self.before}"
+        return f"~ {self.name} {self.before} → {self.after}"
+
+
+def versions(lock: Lock | None) -> dict[str, str]:
+    """The names and versions that a lock installs (its first part, and the kernel's own set)."""
+    if lock is None:
+        return {}
+    found = pinned_versions(lock.detached) if lock.detached else {}
+    return found | (pinned_versions(lock.parts[0].text) if lock.parts[0].kind == "pylock" else {})
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    """What changes, by name.
+
+    >>> [str(item) for item in difference({"a": "1", "b": "1"}, {"a": "2", "c": "1"})]
+    ['~ a 1 → 2', '- b 1', '+ c 1']
+    """
+    names = sorted(before.keys() | after.keys())
+    changes = (Change(name=name, before=before.get(name, ""), after=after.get(name, "")) for name in names)
+    return tuple(item for item in changes if item.before != item.after)
+
+
+def told(changes: tuple[Change, ...]) -> str:
+    """The changes as lines, additions last; "nothing would change" where there are none."""
+    if not changes:
+        return "nothing changes"
+    order = sorted(changes, key=lambda item: (not item.before, item.name))
+    return "\n".join(f"  {item}" for item in order)

@@ -1,0 +1,173 @@
+"""Change what a notebook or a named environment asks: add, remove, upgrade, lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kernel_iso import backends, notebooks
+from kernel_iso.engine import fitting, preparing
+from kernel_iso.engine.context import Engine
+from kernel_iso.engine.differences import Change, difference, versions
+from kernel_iso.engine.preparing import Ready, Wish
+from kernel_iso.engine.targets import Target
+from kernel_iso.errors import SpecError
+from kernel_iso.model import Lock, Machine, Plan, Spec
+
+EMBED_LIMIT = 64 * 1024
+"""Locks above this size (bytes) lie beside the notebook, not in it: it keeps notebooks light to diff and to render."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """What an edit changed: packages, where the Spec was written, and the prefix that is ready (None in a dry run)."""
+
+    changes: tuple[Change, ...]
+    written: str = ""
+    ready: Ready | None = None
+
+
+def add(
+    engine: Engine, target: Target, requirements: Sequence[str], *, here: bool = False, dry: bool = False
+) -> Edited:
+    """Declare more requirements (one that is declared already is replaced) and make the next generation.
+
+    The new set is locked before anything is written: where it cannot be, nothing changes. `here` keeps the
+    change in the notebook where a project file declares. Raises every kind of error.
+    """
+    wanted = tuple(notebooks.requirement(item) for item in requirements)
+    if not wanted:
+        raise SpecError("nothing-named", "cannot add", "no package was named", "kernel-iso add polars")
+    return _edit(engine, target, wanted, (), here=here, dry=dry)
+
+
+def remove(
+    engine: Engine, target: Target, names: Sequence[str], *, here: bool = False, dry: bool = False
+) -> Edited:
+    """Declare these requirements no longer, and make the next generation.
+
+    Raises `SpecError` (`not-declared`) for a name that the Spec does not declare.
+    """
+    if not names:
+        raise SpecError("nothing-named", "cannot remove", "no package was named", "kernel-iso remove polars")
+    return _edit(engine, target, (), tuple(names), here=here, dry=dry)
+
+
+def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str) -> Spec:
+    """The Spec with requirements added (in place of one with the same name) and removed.
+
+    >>> changed(Spec(requirements=("a", "b")), ["b>=2"], ["a"], "x").requirements
+    ('b>=2',)
+    """
+    declared = {canonicalize_name(Requirement(item).name): item for item in spec.requirements}
+    for name in removed:
+        if declared.pop(canonicalize_name(name), None) is None:
+            raise SpecError(
+                "not-declared",
+                f"cannot remove `{name}` from `{label}`",
+                "it is not declared there; declared are: " + (", ".join(spec.requirements) or "no packages"),
+                f"kernel-iso tree {name}   shows what needs it",
+            )
+    for item in added:
+        declared[canonicalize_name(Requirement(item).name)] = item
+    return msgspec.structs.replace(spec, requirements=tuple(declared.values()))
+
+
+def _edit(
+    engine: Engine, target: Target, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool
+) -> Edited:
+    wish = preparing.read(engine, target)
+    preparing.require_approval(engine, wish)
+    spec = changed(wish.spec, added, removed, target.label)
+    if wish.target.kind != "environment" and not here:
+        _written(
+            engine, wish, added, removed, here=here, dry=True
+        )  # a place that cannot be edited is told first
+    machine = preparing.machine_here(engine)
+    former = wish.own_lock or preparing.present_lock(engine, wish.owner)
+    next_wish = replace(wish, spec=spec, own_lock=None)
+    plan = preparing.make_plan(engine, next_wish, machine)
+    locked = preparing.lock(engine, next_wish, plan, machine, former=former)
+    changes = difference(versions(former), versions(locked))
+    if dry:
+        return Edited(changes=changes)
+    ready = preparing.build(engine, next_wish, plan, locked, machine)
+    where = f"environment {wish.owner}"
+    if wish.reading is not None and wish.owner_kind == "notebook":
+        where = _written(engine, wish, added, removed, here=here, dry=False)
+        if wish.own_lock is not None:
+            write_lock(Path(target.path), locked)
+        preparing.approve(engine, preparing.read(engine, target))
+    return Edited(changes=changes, written=where, ready=ready)
+
+
+def _written(
+    engine: Engine, wish: Wish, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool
+) -> str:
+    """Change the place where the Spec was read; return that place."""
+    assert wish.reading is not None
+    written = notebooks.edit_requirements(
+        Path(wish.target.path), wish.reading, add=added, remove=removed, here=here, id=wish.owner, dry=dry
+    )
+    return str(written.path)
+
+
+def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: bool = False) -> Edited:
+    """Lock again with the newest versions that fit: all of them, or only `names` and what they need.
+
+    What is declared stays as it is.
+    """
+    wish = preparing.read(engine, target)
+    preparing.require_approval(engine, wish)
+    machine = preparing.machine_here(engine)
+    plan = preparing.make_plan(engine, replace(wish, locks=()), machine)
+    former = wish.own_lock or preparing.present_lock(engine, wish.owner)
+    freed = {canonicalize_name(name) for name in names}
+    kept = tuple(
+        item
+        for item in fitting.preferences(former)
+        if names and canonicalize_name(item.split("==")[0]) not in freed
+    )
+    run = engine.run("lock", plan.digest()[:12])
+    run.tell("looking for newer versions of " + (", ".join(names) or "everything"))
+    locked = backends.find(plan.backend).lock(plan, run, preferences=kept)
+    locked = msgspec.structs.replace(locked, python=plan.python.minor)
+    changes = difference(versions(former), versions(locked))
+    if dry or (former is not None and not changes):
+        return Edited(changes=changes)
+    engine.store.keep(locked)
+    ready = preparing.build(engine, wish, plan, locked, machine)
+    if wish.own_lock is not None and wish.owner_kind == "notebook":
+        write_lock(Path(target.path), locked)
+        preparing.approve(engine, preparing.read(engine, target))
+    return Edited(changes=changes, ready=ready)
+
+
+def lock_in_place(engine: Engine, target: Target, *, beside: bool = False) -> tuple[Plan, Lock, str]:
+    """Lock what a target asks and lay the lock with it: in the notebook, or `beside` it where it is large.
+
+    A named environment always has its lock. Returns the plan, the lock and where it lies.
+    """
+    wish = preparing.read(engine, target)
+    preparing.require_approval(engine, wish)
+    machine: Machine = preparing.machine_here(engine)
+    plan = preparing.make_plan(engine, wish, machine)
+    locked = preparing.lock(engine, wish, plan, machine)
+    if target.kind != "notebook" or wish.owner_kind != "notebook":
+        return plan, locked, "the store"
+    where = write_lock(Path(target.path), locked, beside=beside, owner=wish.owner)
+    preparing.approve(engine, preparing.read(engine, target))
+    return plan, locked, where
+
+
+def write_lock(path: Path, locked: Lock, *, beside: bool = False, owner: str = "") -> str:
+    """Write a lock into a notebook's metadata, or above `EMBED_LIMIT` (or `beside`) into `pylock.<stem>.toml`."""
+    if beside or len(locked.to_text()) > EMBED_LIMIT:
+        return str(notebooks.write_side_lock(path, locked))
+    notebooks.write_metadata(path, lock=locked, id=owner or None)
+    return str(path)

@@ -1,0 +1,165 @@
+"""Say what is there: packages, what pulled them in, and the state of a target's environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kernel_iso import backends
+from kernel_iso.engine import preparing
+from kernel_iso.engine.context import Engine
+from kernel_iso.engine.differences import Change, difference
+from kernel_iso.engine.preparing import Wish
+from kernel_iso.engine.targets import Target
+from kernel_iso.errors import ImpossibleError, SpecError
+from kernel_iso.model import Package, Plan, Prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The state of a target's environment.
+
+    `state` is `ready`, `not-made`, `not-approved` or `in-use`. `drift` are the packages that differ from what was
+    made (`!pip install` does that), `unique` and `shared` the bytes on disk that only this prefix holds, and the others.
+    """
+
+    wish: Wish
+    plan: Plan
+    state: str
+    prefix: Prefix | None = None
+    drift: tuple[Change, ...] = ()
+    unique: int = 0
+    shared: int = 0
+
+
+def current(engine: Engine, wish: Wish) -> Prefix | None:
+    """The prefix of the owner's current generation, where it is there."""
+    owner = engine.store.owner(wish.owner)
+    return engine.store.find(owner.now.key) if owner and owner.now else None
+
+
+def required(engine: Engine, target: Target) -> tuple[Wish, Prefix]:
+    """The target's wish and its prefix; raises `ImpossibleError` (`not-made-yet`) where there is none."""
+    wish = preparing.read(engine, target)
+    prefix = current(engine, wish)
+    if prefix is None:
+        raise ImpossibleError(
+            "not-made-yet",
+            f"cannot look into the environment of `{target.label}`",
+            "it was not made yet on this machine",
+            f'kernel-iso realise "{target.path}"' if target.path else "kernel-iso realise",
+        )
+    return wish, prefix
+
+
+def packages(engine: Engine, target: Target) -> tuple[Package, ...]:
+    """The packages installed in a target's prefix at present, with their roles."""
+    _, prefix = required(engine, target)
+    return installed(engine, prefix)
+
+
+def installed(engine: Engine, prefix: Prefix) -> tuple[Package, ...]:
+    """The packages in a prefix at present; those that were not made by us have the role `added`."""
+    known = {item.name: item.role for item in prefix.packages}
+    found = backends.find(prefix.backend).inspect(prefix.python, engine.run("inspect", prefix.key))
+    return tuple(
+        Package(
+            name=item.name, version=item.version, role=known.get(item.name, "added"), requires=item.requires,
+            size=item.size, installer=item.installer,
+        )
+        for item in found
+    )  # fmt: skip
+
+
+def tree(found: Sequence[Package], name: str = "") -> list[str]:
+    """The dependency tree as lines: from what was asked downward, or from `name` upward to what pulled it in.
+
+    A package that was shown above is not opened again. Raises `SpecError` (`not-installed`).
+
+    >>> asked = Package(name="a", version="1", role="asked", requires=("b",))
+    >>> print("\\n".join(tree([asked, Package(name="b", version="2")])))
+    a 1
+    └── b 2
+    >>> print("\\n".join(tree([asked, Package(name="b", version="2")], "b")))
+    b 2
+    └── a 1  (asked)
+    """
+    by_name = {item.name: item for item in found}
+    if not name:
+        roots = [item.name for item in found if item.role in ("asked", "companion", "added")]
+        inner = {need for item in found for need in item.requires}
+        roots = [root for root in roots if by_name[root].role == "asked" or root not in inner]
+        edges = {item.name: [need for need in item.requires if need in by_name] for item in found}
+        return [line for root in roots for line in _branch(root, edges, by_name, upward=False)]
+    wanted = canonicalize_name(name)
+    if wanted not in by_name:
+        raise SpecError(
+            "not-installed",
+            f"cannot show what needs `{name}`",
+            "it is not installed here",
+            "kernel-iso packages",
+        )
+    edges = {item.name: [other.name for other in found if item.name in other.requires] for item in found}
+    return _branch(wanted, edges, by_name, upward=True)
+
+
+def _branch(
+    root: str, edges: dict[str, list[str]], by_name: dict[str, Package], *, upward: bool
+) -> list[str]:
+    seen: set[str] = set()
+    lines: list[str] = []
+
+    def visit(name: str, lead: str, joint: str) -> None:
+        item = by_name[name]
+        role = (
+            f"  ({item.role})"
+            if (item.role and (upward or joint == "") and item.role != "asked") or (upward and item.role)
+            else ""
+        )
+        lines.append(f"{lead}{joint}{item.name} {item.version}{role}")
+        if name in seen:
+            return
+        seen.add(name)
+        below = lead + {"": "", "├── ": "│   ", "└── ": "    "}[joint]
+        for position, need in enumerate(edges[name]):
+            visit(need, below, "└── " if position == len(edges[name]) - 1 else "├── ")
+
+    visit(root, "", "")
+    return lines
+
+
+def inspect(engine: Engine, target: Target) -> State:
+    """The state of a target's environment, without changing anything."""
+    wish = preparing.read(engine, target)
+    plan = preparing.make_plan(engine, wish)
+    prefix = current(engine, wish)
+    if prefix is None:
+        state = "not-made" if preparing.is_approved(engine, wish) else "not-approved"
+        return State(wish=wish, plan=plan, state=state)
+    made = {item.name: item.version for item in prefix.packages}
+    there = {item.name: item.version for item in installed(engine, prefix)}
+    size = engine.store.sizes(prefix.key)
+    stale = prefix.plan != plan.digest()
+    state = "in-use" if engine.store.in_use(prefix.key) else "ready"
+    return State(
+        wish=wish, plan=plan, state="out-of-date" if stale else state, prefix=prefix, drift=difference(made, there),
+        unique=size.unique, shared=size.shared,
+    )  # fmt: skip
+
+
+def declared_names(wish: Wish) -> tuple[str, ...]:
+    """The canonical names that a wish declares."""
+    return tuple(canonicalize_name(Requirement(item).name) for item in wish.spec.requirements)
+
+
+def where(prefix: Prefix) -> str:
+    """The folder of a prefix, with `~` for the person's home."""
+    path = Path(prefix.path)
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)

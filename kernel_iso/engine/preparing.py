@@ -1,0 +1,305 @@
+"""From what the notebook asks to a prefix a kernel can run in: read, plan, approve, lock, realise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from kernel_iso import backends, discovery, machines, notebooks, planning, trust
+from kernel_iso.engine import fitting, folders, foreign
+from kernel_iso.engine.context import Engine
+from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
+from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
+from kernel_iso.model import Emit, Event, Generation, Lock, Machine, Origin, Part, Plan, Prefix, Reason, Spec
+from kernel_iso.notebooks import FoundLock, Reading
+
+__all__ = ["Ready", "Target", "Wish", "approve", "lock", "make_plan", "read", "realise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a target asks: its Spec, the locks that lie with it, and who owns the prefix.
+
+    `folder` is where a person wants a named environment to be found ("" for nowhere but in the store).
+    """
+
+    target: Target
+    spec: Spec
+    owner: str
+    owner_kind: str = "notebook"
+    folder: str = ""
+    locks: tuple[FoundLock, ...] = ()
+    own_lock: Lock | None = None
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A prefix that is there, with the Plan and Spec it answers and how the target was found."""
+
+    prefix: Prefix
+    plan: Plan
+    spec: Spec
+    owner: str
+    target: Target
+    made: bool = False
+
+
+def read(engine: Engine, target: Target) -> Wish:
+    """Read what a target asks; nothing is resolved, fetched or run.
+
+    Raises `SpecError` where it cannot be read, and `ImpossibleError` (`no-environment`, `which-notebook`).
+    """
+    if target.kind == "environment":
+        return _read_environment(engine, target)
+    if target.kind == "none":
+        return _read_nothing(engine, target)
+    path = Path(target.path)
+    reading = notebooks.read(path, root=Path(target.root) if target.root else None)
+    if target.kind == "notebook" and (chosen := _chosen(engine, reading.kernel)):
+        why = f"{target.label} has chosen the kernel of environment `{chosen}`"
+        return replace(
+            _read_environment(engine, Target(kind="environment", name=chosen, why=why)), reading=reading
+        )
+    owner = engine.store.owner_for(path, reading.id, id_at=_id_at)
+    own, locks = None, reading.locks
+    for found in reading.locks:
+        if found.kind == "kernel-iso":
+            own = Lock.from_text(found.text)
+    return Wish(target=target, spec=reading.spec, owner=owner, locks=locks, own_lock=own, reading=reading)
+
+
+def _chosen(engine: Engine, kernel: str) -> str:
+    """The named environment whose kernel a notebook has chosen, "" where it has not."""
+    if not kernel.startswith(KERNEL_PREFIX):
+        return ""
+    return next((owner.id for owner in engine.store.environments() if kernel_name(owner.id) == kernel), "")
+
+
+def _id_at(path: Path) -> str:
+    """The id that the notebook at `path` carries, "" where it cannot be read."""
+    try:
+        return notebooks.read_id(path)
+    except (SpecError, OSError):
+        return ""
+
+
+def _read_environment(engine: Engine, target: Target) -> Wish:
+    owner = folders.existing(engine.store, target.name)
+    assert owner.now is not None
+    spec = msgspec.structs.replace(
+        Spec.from_text(owner.now.spec),
+        origin=Origin(kind="environment", path=target.name, detail="chosen by name"),
+    )
+    own = engine.store.lock(owner.now.lock)
+    return Wish(
+        target=target, spec=spec, owner=owner.id, owner_kind="environment", folder=owner.path, own_lock=own
+    )
+
+
+def _read_nothing(engine: Engine, target: Target) -> Wish:
+    if engine.policy.unknown == "bare":
+        return Wish(target=target, spec=Spec(), owner="bare")
+    raise ImpossibleError(
+        "which-notebook",
+        "cannot tell which notebook this kernel is for",
+        target.why or "the client named no notebook and no working folder with a project file",
+        'set KERNEL_ISO_NOTEBOOK to its path, choose a named environment, or set unknown = "bare" in the policy',
+    )
+
+
+def machine_here(engine: Engine) -> Machine:
+    """The facts about this machine, with its Pythons."""
+    pythons = discovery.pythons(engine.environ, home=Path.home(), own=sys.executable)
+    return machines.here(pythons)
+
+
+def make_plan(engine: Engine, wish: Wish, machine: Machine | None = None) -> Plan:
+    """Decide, with reasons; pins of a lock that lies with the Spec are honoured where they still fit it."""
+    machine = machine or machine_here(engine)
+    spec, reasons = (
+        wish.spec,
+        [Reason(rule="target", text=f"asked for {wish.target.label}: {wish.target.why}")],
+    )
+    if not spec.python and wish.own_lock and wish.own_lock.python:
+        spec = msgspec.structs.replace(spec, python=wish.own_lock.python)
+        reasons.append(Reason(rule="lock", text=f"Python {spec.python}: the lock was made for it"))
+    if wish.own_lock is None:
+        spec, told = foreign.pinned(engine, spec, wish.locks)
+        reasons += told
+    plan = planning.plan(spec, machine, engine.policy)
+    return msgspec.structs.replace(plan, reasons=(*reasons, *plan.reasons))
+
+
+def covered(engine: Engine, wish: Wish) -> str:
+    """The digest that an approval of this wish covers: Spec, the locks that lie with it, and indexes."""
+    return trust.covers(
+        wish.spec, tuple(found.text for found in wish.locks), wish.spec.indexes or engine.policy.indexes
+    )
+
+
+def is_approved(engine: Engine, wish: Wish) -> bool:
+    """True where nothing foreign is asked for, or it was approved or made here."""
+    if wish.owner_kind == "environment" or (wish.spec.asks_nothing and not wish.locks):
+        return True
+    if wish.target.path and trust.trusted_folder(Path(wish.target.path), engine.policy):
+        return True
+    digest = covered(engine, wish)
+    return engine.environ.get("KERNEL_ISO_TRUST") == digest or engine.approvals.has(digest)
+
+
+def approve(engine: Engine, wish: Wish) -> str:
+    """Approve what a target asks, on this machine; return the digest that is approved."""
+    digest = covered(engine, wish)
+    engine.approvals.approve(digest, {"target": wish.target.label, "spec": wish.spec.to_json()})
+    audit(engine, "approved", wish.target.label, digest)
+    return digest
+
+
+def audit(engine: Engine, what: str, label: str, key: str) -> None:
+    """Add a line to the audit log, where the administrator has switched one on."""
+    if engine.policy.audit_log:
+        line = Event(phase=what, key=key, at=time.time(), text=label).to_text()
+        with Path(engine.policy.audit_log).open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+
+def require_approval(engine: Engine, wish: Wish) -> None:
+    """Raise `NotApprovedError` (`not-approved`) that says what the target wants, unless it was approved here."""
+    if is_approved(engine, wish):
+        return
+    spec = wish.spec
+    shown = ", ".join(f"`{item}`" for item in (*spec.requirements, *spec.conda)[:8]) or "what its lock holds"
+    more = len(spec.requirements) + len(spec.conda) - 8
+    raise NotApprovedError(
+        "not-approved",
+        f"has not prepared an environment for `{wish.target.label}`",
+        f"it was not made or approved on this machine, and wants to install {shown}"
+        + (f" and {more} more" if more > 0 else "")
+        + (f" (declared in {Path(spec.origin.path).name}, {spec.origin.detail})" if spec.origin.path else ""),
+        f'kernel-iso trust "{wish.target.path}"   (read it first; then restart the kernel)',
+    )
+
+
+def lock(engine: Engine, wish: Wish, plan: Plan, machine: Machine, *, former: Lock | None = None) -> Lock:
+    """The lock that answers the plan: the one that lies with the Spec, the owner's present one, one kept here, or a new one.
+
+    A new one keeps the versions of `former` where they still fit, and is kept in the store.
+    """
+    digest, tag = plan.digest(), machine.tag
+    present = present_lock(engine, wish.owner)
+    for candidate in (wish.own_lock, present):
+        if candidate and candidate.plan == digest and candidate.part(tag, plan.accelerator):
+            return candidate
+    kept = engine.store.kept(digest)
+    if kept and kept.part(tag, plan.accelerator):
+        return kept
+    run = engine.run("lock", digest[:12])
+    run.tell("resolving " + (", ".join(plan.requirements) or "the default packages"))
+    preferences = fitting.preferences(former or wish.own_lock or present)
+    made = backends.find(plan.backend).lock(plan, run, preferences=preferences)
+    made = msgspec.structs.replace(made, python=plan.python.minor)
+    engine.store.keep(made)
+    return made
+
+
+def present_lock(engine: Engine, owner_id: str) -> Lock | None:
+    """The lock of an owner's current generation."""
+    owner = engine.store.owner(owner_id)
+    return engine.store.lock(owner.now.lock) if owner and owner.now else None
+
+
+def realise(engine: Engine, target: Target, *, fresh: bool = False, trust: str = "") -> Ready:
+    """Make sure that the target's prefix is there, and return it.
+
+    A ready one costs milliseconds. `fresh` builds it again. `trust` approves what the target asks: `yes`, or the
+    digest that was reviewed. Blocks; call it in a worker thread. Raises every kind of error.
+    """
+    wish = read(engine, target)
+    if trust and not is_approved(engine, wish) and trust in ("yes", covered(engine, wish)):
+        approve(engine, wish)
+    require_approval(engine, wish)
+    machine = machine_here(engine)
+    plan = make_plan(engine, wish, machine)
+    return build(engine, wish, plan, lock(engine, wish, plan, machine), machine, fresh=fresh)
+
+
+def build(
+    engine: Engine, wish: Wish, plan: Plan, locked: Lock, machine: Machine, *, fresh: bool = False
+) -> Ready:
+    """Realise a lock as the owner's prefix, and make it the owner's current generation."""
+    part = locked.part(machine.tag, plan.accelerator)
+    if part is None:
+        raise ImpossibleError(
+            "no-part-for-this-machine",
+            f"cannot realise the lock of `{wish.target.label}`",
+            f"it has no part for {machine.tag}, only for {', '.join(item.platform for item in locked.parts)}",
+            "kernel-iso lock again on this machine",
+        )
+    tag = f"{machine.tag}-{plan.python.minor}" + (f"-{plan.accelerator}" if plan.accelerator else "")
+    key = engine.store.key(locked.digest(), tag, wish.owner)
+    if plan.system_site_packages:
+        key = engine.store.key(locked.digest(), tag + "-system", wish.owner)
+    was_there = engine.store.find(key) is not None
+    make = _maker(engine, wish, plan, locked, part)
+    prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled, fresh=fresh)
+    fitting.write_launch(prefix, plan)
+    _remember(engine, wish, prefix, locked)
+    folders.show(wish.folder, prefix)
+    if fresh or not was_there:
+        audit(engine, "realised", wish.target.label, key)
+    return Ready(
+        prefix=prefix,
+        plan=plan,
+        spec=wish.spec,
+        owner=wish.owner,
+        target=wish.target,
+        made=fresh or not was_there,
+    )
+
+
+def _maker(
+    engine: Engine, wish: Wish, plan: Plan, locked: Lock, part: Part
+) -> Callable[[Path, Emit], Prefix]:
+    """What fills the folder of a prefix."""
+
+    def make(path: Path, emit: Emit) -> Prefix:
+        inner = engine.with_emit(emit)
+        backend = backends.find(plan.backend)
+        key = path.name
+        concrete = fitting.with_python(inner, plan)
+        companions = fitting.companions(inner, concrete, locked)
+        run = inner.run("realise", key)
+        run.tell(f"making the environment with Python {concrete.python.version}")
+        python = backend.realise(concrete, part, str(path), run)
+        fitting.furnish(path)
+        asked = fitting.roles(plan, locked)
+        packages = tuple(
+            msgspec.structs.replace(item, role=asked.get(item.name, ""))
+            for item in backend.inspect(python, run)
+        )
+        owner = engine.store.owner(wish.owner)
+        generation = len(owner.generations) + 1 if owner else 1
+        return Prefix(
+            key=key, path=str(path), python=python, version=concrete.python.version, backend=plan.backend,
+            owner=wish.owner, generation=generation, lock=locked.digest(), plan=plan.digest(),
+            accelerator=plan.accelerator, companions=companions, packages=packages, made=time.time(),
+        )  # fmt: skip
+
+    return make
+
+
+def _remember(engine: Engine, wish: Wish, prefix: Prefix, locked: Lock) -> None:
+    """Make the prefix the owner's current generation, unless it is already."""
+    owner = engine.store.owner(wish.owner)
+    address = wish.target.path if wish.owner_kind == "notebook" else wish.folder
+    if owner and owner.now and owner.now.key == prefix.key and owner.path == address:
+        return
+    engine.store.keep(locked)
+    generation = Generation(key=prefix.key, spec=wish.spec.to_text(), lock=locked.digest(), made=time.time())
+    engine.store.add_generation(wish.owner, wish.owner_kind, address, generation)
