@@ -99,7 +99,7 @@ def run(engine: Engine, arguments: Arguments) -> Outcome:
     ready, result = running.run(
         engine,
         target_of(engine, arguments),
-        output=arguments.get("output") or "",
+        output=str(Path(arguments["output"]).expanduser().absolute()) if arguments.get("output") else "",
         trust=arguments.get("trust") or "",
         timeout=float(arguments.get("timeout") or 0),
         allow_errors=bool(arguments.get("allow_errors")),

@@ -67,11 +67,11 @@ def read(engine: Engine, target: Target) -> Wish:
             _read_environment(engine, Target(kind="environment", name=chosen, why=why)), reading=reading
         )
     owner = engine.store.owner_for(path, reading.id, id_at=_id_at)
-    own, locks = None, reading.locks
-    for found in reading.locks:
-        if found.kind == "kernel-iso":
-            own = Lock.from_text(found.text)
-    return Wish(target=target, spec=reading.spec, owner=owner, locks=locks, own_lock=own, reading=reading)
+    ours = next((found for found in reading.locks if found.kind == "kernel-iso"), None)
+    own = Lock.from_text(ours.text) if ours else None
+    return Wish(
+        target=target, spec=reading.spec, owner=owner, locks=reading.locks, own_lock=own, reading=reading
+    )
 
 
 def _chosen(engine: Engine, kernel: str) -> str:

@@ -1,0 +1,42 @@
+"""Read and write what a notebook asks, and its locks, wherever people keep them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kernel_iso.notebooks.checking import requirement
+from kernel_iso.notebooks.reading import Reading, read, read_id
+from kernel_iso.notebooks.side_locks import FoundLock
+from kernel_iso.notebooks.writing import (
+    Written,
+    drop_metadata,
+    set_metadata,
+    write_metadata,
+    write_side_lock,
+)
+
+if TYPE_CHECKING:
+    from kernel_iso.notebooks.editing import edit_requirements
+
+__all__ = [
+    "FoundLock",
+    "Reading",
+    "Written",
+    "drop_metadata",
+    "edit_requirements",
+    "read",
+    "read_id",
+    "requirement",
+    "set_metadata",
+    "write_metadata",
+    "write_side_lock",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import editing when it is first asked for: a start only reads, and tomlkit alone takes 50 ms."""
+    if name == "edit_requirements":
+        from kernel_iso.notebooks.editing import edit_requirements
+
+        return edit_requirements
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,218 @@
+"""Write what a notebook asks where it was read: exactly that place changes, or nothing does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from kernel_iso.errors import SpecError, ToolError
+from kernel_iso.model import Spec
+from kernel_iso.notebooks import (
+    checking,
+    document_strings,
+    documents,
+    files,
+    ipynb,
+    line_editing,
+    pep723,
+    projects,
+    reading,
+    toml_editing,
+)
+from kernel_iso.notebooks.files import Files
+from kernel_iso.notebooks.reading import SCRIPTS, Reading
+from kernel_iso.notebooks.shown import clean
+from kernel_iso.notebooks.writing import OURS, Written, set_metadata
+
+
+def edit_requirements(
+    path: Path,
+    found: Reading,
+    add: Sequence[str] = (),
+    remove: Sequence[str] = (),
+    *,
+    here: bool = False,
+    cell: bool = False,
+    group: str = "",
+    id: str = "",
+    dry: bool = False,
+) -> Written:
+    """Add requirements (in place of one of that name) and remove names, where the Spec was read.
+
+    In a script block only its lines change; a project file keeps its form and comments; a notebook that
+    declares nothing gets `metadata.kernel_iso.spec`, or with `cell` a new cell with a script block. `here`
+    keeps the change in the notebook where a project decides: its Spec is copied there first. `group` is where
+    a project declares what is new. A notebook that is written also gets `id`. `dry` writes nothing. The
+    result is read again before it is written. Raises `SpecError`: `not-declared`, `edit-by-hand` with the
+    line to type, `edit-elsewhere`, `nowhere-to-write`, what reading raises; and what `files.write` raises.
+    """
+    place = reading.absolute(path)
+    change = (
+        tuple(checking.requirement(item) for item in add),
+        tuple(checking.name_of(item) for item in remove),
+    )
+    kind = found.spec.origin.kind
+    if kind not in ("pep723", "metadata", "project", "default"):
+        _elsewhere(place, kind)
+    in_project = kind == "project" and not here
+    target = Path(found.spec.origin.path) if in_project else place
+    if not in_project:
+        _require_document(place, found)
+    before = Files().read(target, files.NOTEBOOK_LIMIT)
+    text, encoding = files.decoded(before, str(target))
+    if in_project:
+        text = _edit_project(text, target, found, change, group)
+    elif target.suffix in SCRIPTS:
+        text = _edit_script(text, str(target), found.spec, change)
+    else:
+        text = _edit_notebook(text, str(target), found.spec, change, cell)
+        text = set_metadata(text, (OURS, "id"), id) if id else text
+    after = files.encoded(text, encoding, str(target))
+    disk = Files({str(target): after})
+    # In the notebook the project's groups are requirements now, and cannot be chosen any more.
+    question = found.question if in_project else projects.Question(root=found.question.root)
+    asked = reading.read_again(place, question, disk).spec
+    if not (in_project and group):
+        _check(asked, target, change)
+    if not dry and after != before:
+        files.write(target, before, after)
+    return Written(path=str(target), before=before, after=after, origin=asked.origin, spec=asked, dry=dry)
+
+
+def edited(spec: Spec, add: Sequence[str], remove: Sequence[str], place: str) -> Spec:
+    """The Spec with requirements added (in place of one of that name) and removed (`not-declared`).
+
+    >>> edited(Spec(requirements=("a", "b", "b<2")), ["b>=1"], ["a"], "x").requirements
+    ('b>=1',)
+    """
+    declared = list(spec.requirements)
+    for item in add:
+        same = [
+            position
+            for position, old in enumerate(declared)
+            if checking.name_of(old) == checking.name_of(item)
+        ]
+        declared[slice(same[0], same[0] + 1) if same else slice(len(declared), None)] = [item]
+        declared = [old for position, old in enumerate(declared) if position not in same[1:]]
+    for name in remove:
+        kept = [old for old in declared if checking.name_of(old) != checking.name_of(name)]
+        if len(kept) == len(declared):
+            toml_editing.not_declared(name, place, declared)
+        declared = kept
+    return msgspec.structs.replace(spec, requirements=tuple(declared))
+
+
+Change = tuple[Sequence[str], Sequence[str]]
+"""Requirements to add, and names to remove."""
+
+
+def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool) -> str:
+    notebook = ipynb.parse(text, place)
+    if spec.origin.kind == "pep723":
+        found = ipynb.script_cell(notebook, place)
+        if found is None:
+            _changed_meanwhile(place)
+        number, block = found
+        source = notebook.cells[number].text
+        where = f"{place}, cell {number + 1}"
+        new = pep723.replaced(source, block, toml_editing.edit_block(block.content, where, *change))
+        return document_strings.replace_in_string(text, ("cells", number, "source"), source, new)
+    asked = _for_document(spec, change, place)
+    if cell and spec.origin.kind != "metadata":
+        return documents.insert_item(text, ("cells",), 0, _cell(notebook, asked, place))
+    return set_metadata(text, (OURS, "spec"), asked.meaning())
+
+
+def _for_document(spec: Spec, change: Change, place: str) -> Spec:
+    """The Spec to write into a notebook or script."""
+    # The choices of a project are in the requirements now; outside of a project they name nothing.
+    return msgspec.structs.replace(edited(spec, *change, place), groups=(), extras=(), profile="")
+
+
+def _cell(notebook: ipynb.Notebook, spec: Spec, place: str) -> dict[str, Any]:
+    """A new code cell with a script block, hidden as juv hides it."""
+    lines = pep723.block(toml_editing.block_content(spec, place)).splitlines(keepends=True)
+    made: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"jupyter": {"source_hidden": True}},
+        "outputs": [],
+        "source": lines,
+    }
+    # Cells have ids from nbformat 4.5 on, and must not have them before.
+    return (
+        made | {"id": uuid.uuid4().hex[:8]}
+        if (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+        else made
+    )
+
+
+def _edit_script(text: str, place: str, spec: Spec, change: Change) -> str:
+    block = pep723.script(text, place)
+    if block is not None:
+        return pep723.replaced(text, block, toml_editing.edit_block(block.content, place, *change))
+    return pep723.inserted(text, toml_editing.block_content(_for_document(spec, change, place), place))
+
+
+def _edit_project(text: str, path: Path, found: Reading, change: Change, group: str) -> str:
+    place, spec = str(path), found.spec
+    if path.name == "pyproject.toml":
+        return toml_editing.edit_pyproject(
+            text, place, *change, groups=spec.groups, extras=spec.extras, group=group
+        )
+    if path.suffix in (".yml", ".yaml"):
+        return line_editing.edit_environment(text, place, *change)
+    if path.suffix != ".txt":
+        _only_a_lock(place)
+    root = Path(found.question.root) if found.question.root else None
+    bound = projects.walk(Path(found.path).parent, root)[1] or path.parent
+    return line_editing.edit_requirements(text, place, *change, projects.Includes(bound, Files()))
+
+
+def _require_document(path: Path, found: Reading) -> None:
+    """Refuse to keep an edit where there is no notebook or script to keep it in."""
+    if path.is_dir() or path.suffix in reading.PROJECT_SUFFIXES:
+        raise SpecError(
+            "nowhere-to-write",
+            f"cannot keep the change for `{clean(str(path))}`",
+            "there is neither a notebook nor a project file to write it into",
+            "name a notebook, or make a requirements.txt or pyproject.toml",
+        )
+    origin = found.spec.origin
+    if origin.kind == "project" and Path(origin.path).name.startswith("pylock"):
+        _only_a_lock(origin.path)
+
+
+def _check(asked: Spec, path: Path, change: Change) -> None:
+    """Refuse an edit whose result, when it is read, does not ask what was meant."""
+    add, remove = change
+    added = {checking.name_of(item) for item in add}
+    names = {checking.name_of(item) for item in asked.requirements}
+    if not set(add) <= set(asked.requirements) or (set(remove) - added) & names:
+        wanted = [*(f"+{item}" for item in add), *(f"-{name}" for name in remove)]
+        toml_editing.by_hand(str(path), "what it says would not be what was meant", " ".join(wanted))
+
+
+def _only_a_lock(place: str) -> NoReturn:
+    hint = "declare what is asked in a pyproject.toml or requirements.txt beside it"
+    toml_editing.by_hand(place, "the lock is all that is declared", hint)
+
+
+def _elsewhere(path: Path, kind: str) -> NoReturn:
+    raise SpecError(
+        "edit-elsewhere",
+        f"cannot edit the file `{clean(str(path))}`",
+        "its Spec is that of a named environment"
+        if kind == "environment"
+        else "its Spec is written in no file",
+        "edit the environment with `-n NAME`",
+    )
+
+
+def _changed_meanwhile(place: str) -> NoReturn:
+    because, hint = "something else has just changed it", "try again; nothing was written"
+    raise ToolError("changed-meanwhile", f"cannot edit `{clean(place)}`", because, hint)
