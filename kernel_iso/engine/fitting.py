@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from uv import find_uv_bin
 
 from kernel_iso import backends, discovery
 from kernel_iso.engine.context import Engine
 from kernel_iso.errors import ImpossibleError
-from kernel_iso.model import Lock, Part, Plan, Prefix
+from kernel_iso.model import Emit, Lock, Package, Part, Plan, Prefix, Run
 
 GUEST = ".kernel-iso"
 """The folder in a prefix that holds what is ours; nothing in it is on the kernel's `sys.path`."""
@@ -76,19 +77,26 @@ def with_python(engine: Engine, plan: Plan) -> Plan:
     )
 
 
-def companions(engine: Engine, plan: Plan, locked: Lock) -> str:
-    """The folder of the kernel's own packages, where they could not be locked beside what was asked; else "".
+SURE = {
+    "ipykernel": "6.29", "ipython": "8.0", "traitlets": "5.4", "tornado": "6.2", "jupyter-client": "8.0", "pyzmq": "25.0",
+    "jupyter-core": "5.0",
+}  # fmt: skip
+"""From these versions on a kernel starts under every Python that they are installed for; below, it is tried."""
 
-    The folder is the site-packages of a prefix of its own, shared by everyone with the same lock and Python.
-    """
-    if not locked.detached:
-        return ""
-    part = Part(text=locked.detached)
+
+def companions(engine: Engine, plan: Plan, locked: Lock) -> str:
+    """The folder of the kernel's own packages, where they could not be locked beside what was asked; else ""."""
+    return _apart(engine, plan, locked.detached) if locked.detached else ""
+
+
+def _apart(engine: Engine, plan: Plan, text: str) -> str:
+    """The site-packages of a prefix that holds a companion set alone, shared by everyone with the same set and Python."""
+    part = Part(text=text)
     alone = Lock(plan="", parts=(part,))
     key = engine.store.key(alone.digest(), f"companions-{plan.python.minor}", "companions")
 
-    def make(path: Path, emit: object) -> Prefix:
-        run = engine.run("realise", key)
+    def make(path: Path, emit: Emit) -> Prefix:
+        run = engine.with_emit(emit).run("realise", key)
         run.tell("installing the kernel's own packages apart")
         backend = backends.find(plan.backend)
         python = backend.realise(plan, part, str(path), run)
@@ -100,6 +108,48 @@ def companions(engine: Engine, plan: Plan, locked: Lock) -> str:
 
     prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled)
     return str(site_packages(Path(prefix.path), prefix.version))
+
+
+def rescue(engine: Engine, plan: Plan, python: str, installed: tuple[Package, ...], apart: str) -> str:
+    """The folder of a companion set that must go *first*, where what was pinned cannot start a kernel; else "".
+
+    Only a set with old versions is tried: importing takes a second and compiles bytecode. With the rescue the kernel
+    starts, and what it needs itself (traitlets, say) is then its own version in this process; other
+    programs of the prefix see what was pinned.
+    """
+    versions = {item.name: item.version for item in installed}
+    old = [
+        name for name, least in SURE.items() if name in versions and Version(versions[name]) < Version(least)
+    ]
+    run = engine.run("realise", Path(python).parent.parent.name)
+    if not old or _kernel_starts(run, python, apart, first=False):
+        return ""
+    named = ", ".join(f"{name} {versions[name]}" for name in old)
+    run.tell(f"no kernel starts with {named} under Python {plan.python.version}: it gets packages of its own")
+    # An ipykernel that was asked for by name is no companion, and may be the very one that does not start.
+    wanted = tuple(dict.fromkeys((*plan.companions, "ipykernel")))
+    alone = msgspec.structs.replace(
+        plan, requirements=(), companions=wanted, constraints=(), hashes=(), pins=()
+    )
+    locked = engine.store.kept(alone.digest())
+    if locked is None:
+        locked = backends.find(plan.backend).lock(alone, run)
+        engine.store.keep(locked)
+    folder = _apart(engine, alone, locked.parts[0].text)
+    if not _kernel_starts(run, python, folder, first=True):
+        raise ImpossibleError(
+            "no-kernel-starts",
+            "cannot start a kernel in this environment",
+            f"neither with {named} nor with newer packages of its own",
+            "loosen these pins, or choose a Python of their time",
+        )
+    return folder
+
+
+def _kernel_starts(run: Run, python: str, folder: str, *, first: bool) -> bool:
+    place = f"sys.path.insert({0 if first else 'len(sys.path)'}, {folder!r}); " if folder else ""
+    code = f"import sys; {place}import ipykernel.kernelapp, ipykernel.ipkernel, IPython.core.interactiveshell"
+    return run([python, "-I", "-c", code]).status == 0
 
 
 def site_packages(prefix: Path, version: str) -> Path:

@@ -279,16 +279,16 @@ def _maker(
         python = backend.realise(concrete, part, str(path), run)
         fitting.furnish(path)
         asked = fitting.roles(plan, locked)
-        packages = tuple(
-            msgspec.structs.replace(item, role=asked.get(item.name, ""))
-            for item in backend.inspect(python, run)
-        )
+        there = backend.inspect(python, run)
+        first = fitting.rescue(inner, concrete, python, there, companions)
+        packages = tuple(msgspec.structs.replace(item, role=asked.get(item.name, "")) for item in there)
         owner = engine.store.owner(wish.owner)
         generation = len(owner.generations) + 1 if owner else 1
         return Prefix(
             key=key, path=str(path), python=python, version=concrete.python.version, backend=plan.backend,
             owner=wish.owner, generation=generation, lock=locked.digest(), plan=plan.digest(),
-            accelerator=plan.accelerator, companions=companions, packages=packages, made=time.time(),
+            accelerator=plan.accelerator, companions=first or companions, companions_first=bool(first),
+            packages=packages, made=time.time(),
         )  # fmt: skip
 
     return make
