@@ -226,6 +226,7 @@ def trust(engine: Engine, arguments: Arguments) -> Outcome:
         *(f"  a lock in {found.where}" for found in wish.locks),
         *(f"  index {index.name}: {index.url}" for index in spec.indexes),
         *(f"  variable {name}={value}" for name, value in spec.env),
+        f"digest {digest}",
     ]
     if arguments.get("revoke"):
         engine.approvals.revoke(digest)
@@ -275,7 +276,7 @@ def probe(engine: Engine, arguments: Arguments) -> Outcome:
 def execute(engine: Engine, arguments: Arguments) -> Outcome:
     """Run a command in the environment."""
     command = [item for item in arguments.get("command") or () if item != "--"]
-    captured = bool(arguments.get("capture"))
+    captured = bool(arguments.get("capture")) or engine.captures
     target = target_of(engine, arguments)
     result = running.execute(engine, target, command, capture=captured, trust=arguments.get("trust") or "")
     return Outcome(data=result, text=result.get("stdout", "").rstrip("\n"), status=result["status"])

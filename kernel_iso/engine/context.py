@@ -20,7 +20,8 @@ class Engine:
 
     `environ` is the environment of the face that called. Setting `cancelled` from any thread ends what runs:
     its tools are killed and `CancelledError` is raised. `listing` is how the face makes Jupyter's list of kernels
-    agree with the named environments in the store.
+    agree with the named environments in the store. `captures` says that the face's standard output carries its own
+    protocol: the output of a command that is run belongs into the result.
     """
 
     policy: Policy
@@ -30,6 +31,7 @@ class Engine:
     emit: Emit = quiet
     cancelled: threading.Event
     listing: Callable[[Store], None] | None = None
+    captures: bool = False
 
     @classmethod
     def open(
@@ -40,6 +42,7 @@ class Engine:
         cancelled: threading.Event | None = None,
         server: Mapping[str, object] | None = None,
         listing: Callable[[Store], None] | None = None,
+        captures: bool = False,
     ) -> Engine:
         """The engine for this person on this machine; `server` is the policy layer of a Jupyter server's administrator."""
         policy = policies.read(environ, server=server)
@@ -52,6 +55,7 @@ class Engine:
             emit=emit,
             cancelled=cancelled or threading.Event(),
             listing=listing,
+            captures=captures,
         )
 
     def announce(self) -> None:

@@ -71,7 +71,7 @@ def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str
                 "not-declared",
                 f"cannot remove `{name}` from `{label}`",
                 "it is not declared there; declared are: " + (", ".join(spec.requirements) or "no packages"),
-                f"kernel-iso tree {name}   shows what needs it",
+                f"kernel-iso tree --why {name}   shows what needs it",
             )
     for item in added:
         declared[canonicalize_name(Requirement(item).name)] = item

@@ -239,7 +239,7 @@ def build(
             "no-part-for-this-machine",
             f"cannot realise the lock of `{wish.target.label}`",
             f"it has no part for {machine.tag}, only for {', '.join(item.platform for item in locked.parts)}",
-            "kernel-iso lock again on this machine",
+            f'kernel-iso lock "{wish.target.path or wish.target.name}"   on this machine',
         )
     tag = f"{machine.tag}-{plan.python.minor}" + (f"-{plan.accelerator}" if plan.accelerator else "")
     key = engine.store.key(locked.digest(), tag, wish.owner)

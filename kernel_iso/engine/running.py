@@ -16,6 +16,7 @@ from kernel_iso.engine.context import Engine
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import SpecError
+from kernel_iso.model import Event
 
 
 def run(
@@ -87,6 +88,8 @@ def execute(
             f"it is neither in the environment of `{target.label}` nor on PATH",
             f"kernel-iso add …   the package that brings `{command[0]}`",
         )
+    if not capture:
+        engine.emit(Event(phase="exec"))  # an event without a text gives the terminal away
     with engine.store.using(ready.prefix.key):
         done = subprocess.run(
             [program, *command[1:]],

@@ -27,7 +27,7 @@ def not_declared(name: str, place: str, declared: Sequence[str]) -> NoReturn:
         "not-declared",
         f"cannot remove `{clean(name)}` from {clean(place)}",
         "it is not declared there; declared are: " + (clean(", ".join(declared)) or "no packages"),
-        f"kernel-iso tree {clean(name)}   shows what needs it",
+        f"kernel-iso tree --why {clean(name)}   shows what needs it",
     )
 
 

@@ -1,0 +1,9 @@
+"""The one place that starts other programs: tools and workers, watched, cancellable, and discreet."""
+
+from __future__ import annotations
+
+from kernel_iso.processes.cleaning import redact, scrub
+from kernel_iso.processes.serving import serve
+from kernel_iso.processes.tools import Tools
+
+__all__ = ["Tools", "redact", "scrub", "serve"]
