@@ -37,16 +37,16 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Unit and contract tests, and one walk for each capability."""
-    install(session, "test")
+    """Unit and contract tests, and one walk for each capability; the browser's where there is a Chromium."""
+    install(session, "e2e")
     session.run("pytest", "-m", "not slow", *session.posargs)
 
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Every test. A test that needs the package index and is skipped is a failure."""
+    """Every test. One that needs the index, a Chromium or the real torch, and is skipped, is a failure."""
     install(session, "e2e", extras="[papermill]")
-    session.run("pytest", "--require", "network", *session.posargs)
+    session.run("pytest", "--require", "network", "--require", "browser", "--require", "torch", *session.posargs)
 
 
 @nox.session

@@ -38,7 +38,11 @@ class IsoError(Exception):
         self.log = log
 
     def __str__(self) -> str:
-        lines = [f"kernel-iso {self.what}  [{self.code}]", f"because: {self.because}", f"hint:    {self.hint}"]
+        lines = [
+            f"kernel-iso {self.what}  [{self.code}]",
+            f"because: {self.because}",
+            f"hint:    {self.hint}",
+        ]
         lines += [f"    {line}" for line in self.tail]
         if self.log:
             lines.append(f"log:     {self.log}")

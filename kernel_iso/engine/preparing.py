@@ -61,6 +61,9 @@ def read(engine: Engine, target: Target) -> Wish:
         return _read_nothing(engine, target)
     path = Path(target.path)
     reading = notebooks.read(path, root=Path(target.root) if target.root else None)
+    if target.kind == "folder" and reading.spec.origin.kind == "default" and engine.policy.unknown != "bare":
+        # An environment for whatever runs in a folder would be a guess, and shared by all of it.
+        return _read_nothing(engine, target)
     if target.kind == "notebook" and (chosen := _chosen(engine, reading.kernel)):
         why = f"{target.label} has chosen the kernel of environment `{chosen}`"
         return replace(

@@ -1,0 +1,12 @@
+"""The face that a Jupyter server sees: kernels that wait, events, identity of notebooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernel_iso.server.app import attach
+
+
+def _load_jupyter_server_extension(app: Any) -> None:
+    """Attach to a server that has started (the name of this hook is Jupyter's)."""
+    attach(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from waiting_client import HERE, ordered
+from waiting_client import HERE, ordered, wait_until
 
 from kernel_iso import executing
 from kernel_iso.engine import preparing
@@ -127,6 +128,22 @@ def test_a_slow_start_says_what_it_does(work: Path) -> None:
     said = run(work, "jupyter", "execute", "one.ipynb")[1]
     lines = [line for line in said.splitlines() if line.startswith("kernel-iso ")]
     assert lines == ["kernel-iso realise: making the environment", "kernel-iso realise: installing"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_a_tool_cancels_what_it_waits_for(work: Path, stop: signal.Signals) -> None:
+    """Ctrl-C, or a scheduler's SIGTERM, while the environment is prepared."""
+    folder = work.parent
+    environ = ordered(folder)
+    (folder / "orders" / "one.json").write_text('{"seconds": 60}')
+    command = [sys.executable, "-m", "jupyter", "execute", "one.ipynb"]
+    with (folder / "said").open("w") as said:
+        process = subprocess.Popen(command, cwd=work, env=environ, stdout=said, stderr=said)
+        wait_until(lambda: (folder / "log").exists(), 30)
+        process.send_signal(stop)
+        assert process.wait(10) != 0
+    assert (folder / "log").read_text().splitlines() == ["begin one", "cancelled one"]
+    assert "[cancelled]" in (folder / "said").read_text()
 
 
 @pytest.fixture

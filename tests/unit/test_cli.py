@@ -98,7 +98,7 @@ class Tty(io.StringIO):
         return True
 
 
-def opened(environ: Mapping[str, str], *, emit: Any, cancelled: Any) -> Any:
+def opened(environ: Mapping[str, str], *, emit: Any, cancelled: Any, captures: bool) -> Any:
     """An engine that has no more than a command line needs."""
     store = environ.get("KERNEL_ISO_STORE", "")
     return SimpleNamespace(policy=SimpleNamespace(store=store), emit=emit, cancelled=cancelled)
@@ -379,7 +379,7 @@ PROGRAM = """
             return Outcome(data={{}}, text="nobody stopped it")
         raise CancelledError("cancelled", "stopped waiting", "it was asked to", "wait again")
 
-    def opened(environ, emit, cancelled):
+    def opened(environ, emit, cancelled, captures):
         return SimpleNamespace(policy=SimpleNamespace(store=""), emit=emit, cancelled=cancelled)
 
     table = {{"wait": Verb(name="wait", help="wait", act=wait)}}

@@ -56,7 +56,8 @@ def realise(engine: preparing.Engine, target: preparing.Target, **_: object) -> 
         if engine.cancelled.wait(0.02):
             log("cancelled", target)
             raise CancelledError("cancelled", "did not prepare this", "it was cancelled", "try again")
-    engine.emit(Event(phase="realise", key="here", at=time.time(), text=order.get("late", "")))
+    if "late" in order:
+        engine.emit(Event(phase="realise", key="here", at=time.time(), text=order["late"]))
     if order.get("fail") == "not-approved":
         raise NotApprovedError("not-approved", "has not prepared this", "it is foreign", "kernel-iso trust")
     if order.get("fail") == "defect":

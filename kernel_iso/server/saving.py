@@ -1,0 +1,74 @@
+"""Notebooks keep their identity: an id enters a notebook when it is saved, and follows a rename."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kernel_iso import notebooks
+from kernel_iso.errors import IsoError
+
+CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
+
+def watch(app: Any, layer: Mapping[str, object]) -> None:
+    """Watch a server's contents manager, where its notebooks are files: others have no address a kernel knows."""
+    manager = app.contents_manager
+    if not hasattr(manager, "_get_os_path"):
+        return
+
+    def put_id(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
+        if model.get("type") == "notebook" and is_ours(model.get("content")):
+            identify(model["content"]["metadata"], Path(contents_manager._get_os_path(path)), layer)
+
+    async def follow(logger: Any, schema_id: str, data: Mapping[str, Any]) -> None:
+        if data.get("action") == "rename":
+            moved(
+                Path(manager._get_os_path(data["source_path"])),
+                Path(manager._get_os_path(data["path"])),
+                layer,
+            )
+
+    manager.register_pre_save_hook(put_id)
+    app.event_logger.add_listener(schema_id=CONTENTS_EVENTS, listener=follow)
+
+
+def is_ours(content: object) -> bool:
+    """True for a notebook that runs on Isolated Python, or carries metadata of ours.
+
+    >>> is_ours({"metadata": {"kernelspec": {"name": "iso"}}}), is_ours({"metadata": {}})
+    (True, False)
+    """
+    metadata = content.get("metadata") if isinstance(content, Mapping) else None
+    if not isinstance(metadata, Mapping):
+        return False
+    kernelspec = metadata.get("kernelspec")
+    return "kernel_iso" in metadata or (isinstance(kernelspec, Mapping) and kernelspec.get("name") == "iso")
+
+
+def identify(metadata: dict[str, Any], path: Path, layer: Mapping[str, object]) -> None:
+    """Put the notebook's id into its metadata: its own, the one its prefix is known by, or a copy's."""
+    ours = metadata.setdefault("kernel_iso", {})
+    if isinstance(ours, dict):
+        ours["id"] = _store(layer).owner_for(path, str(ours.get("id", "")), id_at=id_at)
+
+
+def id_at(path: Path) -> str:
+    """The id that the notebook at `path` carries; "" where it has none or cannot be read."""
+    try:
+        return notebooks.read_id(path)
+    except (IsoError, OSError):
+        return ""
+
+
+def moved(old: Path, new: Path, layer: Mapping[str, object]) -> None:
+    """The notebook, or every notebook in the folder, has another address now."""
+    _store(layer).move(old, new)
+
+
+def _store(layer: Mapping[str, object]) -> Any:
+    from kernel_iso.engine import Engine
+
+    return Engine.open(os.environ, server=layer or None).store
