@@ -24,7 +24,7 @@ if str(HERE) not in sys.path:
 # them nothing can be fetched, and they choose nothing.
 _SCRUBBED = re.compile(
     r"(UV|PIP|CONDA|MAMBA|POETRY|PDM|HATCH|JUPYTER|JPY|IPYTHON|KERNEL_ISO)_.*|PYTHON.*|_?VIRTUAL_ENV.*"
-    r"|IPYTHONDIR|PYENV_VERSION|TERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|MPLBACKEND|LD_PRELOAD"
+    r"|PYTEST_ADDOPTS|IPYTHONDIR|PYENV_VERSION|TERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|MPLBACKEND|LD_PRELOAD"
 )
 OUTSIDE = dict(os.environ)
 """The environment as it was: for what a machine offers its own tools, such as a folder of wheels for pip."""

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
 LARGE = 256 * 1024
@@ -39,9 +38,8 @@ def mode(folder: Path, system: str = sys.platform) -> str:
     return "hardlink"
 
 
-@cache
 def _clones(folder: Path) -> bool:
-    """Whether Linux can clone files there (Btrfs, XFS, bcachefs); tried once for each folder."""
+    """Whether Linux can clone files there (Btrfs, XFS, bcachefs): tried with one byte."""
     try:
         import fcntl
 

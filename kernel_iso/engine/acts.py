@@ -88,8 +88,6 @@ def realise(engine: Engine, arguments: Arguments) -> Outcome:
         fresh=bool(arguments.get("fresh")),
         trust=arguments.get("trust") or "",
     )
-    if ready.made:
-        tidying.tidy(engine)
     data, text = _ready(ready)
     return Outcome(data=data, text=text)
 

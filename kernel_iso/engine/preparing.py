@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from kernel_iso import backends, discovery, machines, notebooks, planning, trust
-from kernel_iso.engine import fitting, folders, foreign
+from kernel_iso.engine import fitting, folders, foreign, tidying
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
 from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
@@ -256,6 +256,7 @@ def build(
     folders.show(wish.folder, prefix)
     if fresh or not was_there:
         audit(engine, "realised", wish.target.label, key)
+        tidying.tidy(engine)
     return Ready(
         prefix=prefix,
         plan=plan,

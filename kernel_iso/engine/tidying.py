@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 from kernel_iso.engine.context import Engine
-from kernel_iso.errors import IsoError
 from kernel_iso.store import Swept
 
 DAY = 86400.0
@@ -25,14 +26,23 @@ def sweep(engine: Engine, *, dry: bool = False, keep_days: float | None = None) 
     )
 
 
-def tidy(engine: Engine) -> None:
-    """Sweep at most once a day, after a prefix was made: clean-up is automatic and off the way of a start."""
+def tidy(engine: Engine) -> bool:
+    """Once a day, after a prefix was made, sweep in a process of its own: off the way of a start. True where it began.
+
+    The first start in a store only marks the day: there is nothing to sweep yet.
+    """
     mark = engine.store.root / "swept"
     try:
-        if mark.exists() and time.time() - mark.stat().st_mtime < DAY:
-            return
-        mark.parent.mkdir(parents=True, exist_ok=True)
+        began = mark.exists()
+        if began and time.time() - mark.stat().st_mtime < DAY:
+            return False
         mark.touch()
-        sweep(engine)
-    except (OSError, IsoError):
-        pass  # a store that cannot be written has nothing to tidy
+        if began:
+            subprocess.Popen(
+                [sys.executable, "-m", "kernel_iso", "clean"],
+                env=dict(engine.environ), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+    except OSError:
+        return False  # a store that cannot be written has nothing to tidy
+    return began

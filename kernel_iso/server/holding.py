@@ -36,6 +36,7 @@ class Holding:
     session: Any
     channels: dict[str, Any]
     kernel_info_channel: Any
+    _kernel_info_future: Any
     log: Any
     subprotocol: str | None
 
@@ -74,8 +75,8 @@ class Holding:
             await super()._register_session()  # type: ignore[misc]
 
     async def prepare(self) -> None:
-        """Before the handshake: nothing is waited for where the kernel is not there."""
-        if not self._is_absent:
+        """Before the handshake: nothing is waited for with a kernel of ours, whatever state it is in."""
+        if not hasattr(self.kernel_manager.provisioner, "placeholder"):
             return await super().prepare()  # type: ignore[misc]
         await self._register_session()
         self._held = []
@@ -118,6 +119,7 @@ class Holding:
         if self._counted:
             self._counted = False
             self.multi_kernel_manager.notify_disconnect(self._id)
+        self._forget_kernel_info()
         if self._open_sessions.get(self.session_key) is self.websocket_handler:  # type: ignore[attr-defined]
             self._open_sessions.pop(self.session_key)  # type: ignore[attr-defined]
 
@@ -173,8 +175,9 @@ class Holding:
         if not self._live:
             # It waits for an answer that all connections of the kernel share: one that goes must not cancel it.
             preparing = asyncio.ensure_future(super().prepare())  # type: ignore[misc]
-            preparing.add_done_callback(self._prepared)
+            preparing.add_done_callback(lambda future: future.cancelled() or future.exception())
             if not await self._ended(preparing):
+                self._forget_kernel_info()
                 return False
             if self._counted:  # the class below counts again
                 self._counted = False
@@ -198,11 +201,19 @@ class Holding:
         work.result()
         return not self._is_absent
 
-    def _prepared(self, preparing: asyncio.Future[None]) -> None:
-        _ = preparing.cancelled() or preparing.exception()
-        gone = self._waiting is None or self._waiting.cancelling()
-        if gone and self.kernel_info_channel is not None and not self.kernel_info_channel.closed():
-            self.kernel_info_channel.close()  # nobody else does
+    def _forget_kernel_info(self) -> None:
+        """Take back a question to a kernel that will not answer it, as the class below does when it disconnects.
+
+        Every connection of the kernel waits for the first one's answer, up to a minute.
+        """
+        if self.kernel_info_channel is None or self.kernel_info_channel.closed():
+            return
+        self.kernel_info_channel.close()
+        self.kernel_info_channel = None
+        if not self._kernel_info_future.done():
+            self._kernel_info_future.set_result({})
+        if getattr(self.kernel_manager, "_kernel_info_future", None) is self._kernel_info_future:
+            del self.kernel_manager._kernel_info_future
 
     def _connect_below(self) -> asyncio.Future[None] | None:
         self._live = True
@@ -261,7 +272,7 @@ class Holding:
             self.websocket_handler.write_message(data, binary=binary)
 
     def _say_starting(self) -> None:
-        if self._held is not None:
+        if self._held is not None and self._is_absent:
             self._send("iopub", self.session.msg("status", {"execution_state": "starting"}))
 
     @property

@@ -261,6 +261,20 @@ def test_clean_tells_what_it_frees_and_spares_what_was_just_used(iso: Iso, tmp_p
     assert iso("realise", "a.ipynb")["made"] is True
 
 
+def test_clean_up_happens_by_itself_once_a_day(iso: Iso, settings: dict[str, str], tmp_path: Path) -> None:
+    """A start that makes something sweeps in the background, if the last sweep was a day ago."""
+    lost = Path(iso("realise", str(write(tmp_path / "a.ipynb", ["green"])), "--trust")["path"])
+    (tmp_path / "a.ipynb").unlink()
+    for old in (lost / ".kernel-iso" / "used", Path(settings["KERNEL_ISO_STORE"]) / "swept"):
+        os.utime(old, (1, 1))
+    iso("realise", str(write(tmp_path / "b.ipynb", ["green"])), "--trust")
+    for _ in range(200):
+        if not lost.exists():
+            break
+        time.sleep(0.1)
+    assert not lost.exists()
+
+
 def test_offline_what_was_fetched_once_is_made_again(iso: Iso, index: Wheelhouse, tmp_path: Path) -> None:
     """The cache serves; what is not in it is said so."""
     write(tmp_path / "a.ipynb", ["green"])

@@ -7,6 +7,7 @@ tool, in `tests/transcripts/`. Words that are not known end in a general error w
 from __future__ import annotations
 
 from kernel_iso.backends.explaining.pip_words import details, pip
+from kernel_iso.backends.explaining.sentences import INSTALL, LOCK, faults
 from kernel_iso.backends.explaining.uv_words import uv
 
-__all__ = ["details", "pip", "uv"]
+__all__ = ["INSTALL", "LOCK", "details", "faults", "pip", "uv"]

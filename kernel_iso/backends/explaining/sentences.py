@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -15,7 +16,10 @@ from kernel_iso.model import Plan
 from kernel_iso.processes import redact
 
 LOCK, INSTALL = "cannot lock an environment", "cannot install the environment"
+"""The first lines: what could not be done."""
+
 TAIL = 12
+"""How many of a tool's own lines go with an error."""
 
 # What people import, and what the index calls it: the mistakes that are made again and again.
 _IMPORTED = {
@@ -248,6 +252,16 @@ def of_the_machine(text: str, what: str) -> IsoError | None:
         if re.search(pattern, text):
             return ToolError(code, what, because, hint, tail=tail(text))
     return None
+
+
+@contextmanager
+def faults(what: str) -> Iterator[None]:
+    """Turn an `OSError` of ours (a full disk, a folder of somebody else's) into a `ToolError`."""
+    try:
+        yield
+    except OSError as error:
+        words = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        raise of_the_machine(words, what) or failed("the file system", what, words) from error
 
 
 def failed(tool: str, what: str, text: str) -> ToolError:

@@ -6,7 +6,7 @@ from functools import cache
 
 from packaging.version import Version
 
-from kernel_iso.backends import installed
+from kernel_iso.backends import explaining, installed
 from kernel_iso.backends.uv import locking, realising
 from kernel_iso.errors import ImpossibleError
 from kernel_iso.model import Lock, Machine, Package, Part, Plan, Run
@@ -59,7 +59,8 @@ def lock(plan: Plan, run: Run, *, preferences: tuple[str, ...] = ()) -> Lock:
     `no-wheel-here`, `no-such-platform`, `url-not-allowed`) and `ToolError` (`index-unreachable`,
     `index-refused`, `index-untrusted`, `not-in-cache`, `no-hash`, `lock-failed`, and the machine's own).
     """
-    return locking.lock(path(), plan, run, preferences)
+    with explaining.faults(explaining.LOCK):
+        return locking.lock(path(), plan, run, preferences)
 
 
 def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
@@ -68,7 +69,8 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     Raises what `vetting` and `installed.verify` raise, `ImpossibleError` (`no-space`), and `ToolError`
     (`hash-mismatch`, `download-broken`, `install-failed`, and those of the index and the machine).
     """
-    return realising.realise(path(), plan, part, at, run)
+    with explaining.faults(explaining.INSTALL):
+        return realising.realise(path(), plan, part, at, run)
 
 
 def inspect(python: str, run: Run) -> tuple[Package, ...]:

@@ -26,10 +26,6 @@ _PICKED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;]+)[^#]*(?
 _FROM = re.compile(r"\s+# from (?P<index>\S+)")
 
 
-WHAT = "cannot lock an environment"
-"""The first line of the errors here."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Where uv works: a private folder, and the cache, which lies in it where the plan wants none."""
@@ -164,7 +160,12 @@ def _project(place: Desk, bound: frozenset[str]) -> list[str]:
 
 
 def artefacts(
-    place: Desk, machine: str, versions: Mapping[str, str], bound: frozenset[str], *, what: str = WHAT
+    place: Desk,
+    machine: str,
+    versions: Mapping[str, str],
+    bound: frozenset[str],
+    *,
+    what: str = explaining.LOCK,
 ) -> dict[str, LockedPackage]:
     """The wheels that the plan's indexes have of exact versions, by canonical name.
 
@@ -193,7 +194,7 @@ def _read(done: Done) -> Pylock:
     except (PylockValidationError, ValueError) as error:
         raise ToolError(
             "lock-failed",
-            "cannot lock an environment",
+            explaining.LOCK,
             f"uv wrote a lock that cannot be read: {error}",
             "update uv; `kernel-iso doctor` shows its version",
             tail=tuple(done.stderr.splitlines()[-10:]),

@@ -14,9 +14,6 @@ from kernel_iso.backends.wheels import here
 from kernel_iso.errors import ConflictError, ImpossibleError, SpecError
 from kernel_iso.model import Part, Plan, Run
 
-WHAT = "cannot install the environment"
-"""The first line of the errors here."""
-
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -48,7 +45,7 @@ def _known(place: locking.Desk, versions: dict[str, str]) -> dict[str, LockedPac
     """What the indexes have of these versions; of a bound package, what the index it is bound to has."""
     bound = frozenset(name for name, _ in place.plan.pins if name in versions)
     try:
-        return locking.artefacts(place, here(), versions, bound, what=WHAT)
+        return locking.artefacts(place, here(), versions, bound, what=explaining.INSTALL)
     except (ConflictError, SpecError, ImpossibleError) as error:
         raise vetting.gone("\n".join(error.tail)) from None
 
@@ -56,7 +53,7 @@ def _known(place: locking.Desk, versions: dict[str, str]) -> dict[str, LockedPac
 def _call(place: locking.Desk, command: list[str], on_line: Callable[[str], None] | None = None) -> None:
     done = place.run(command, cwd=str(place.folder), on_line=on_line)
     if done.status:
-        raise explaining.uv(done.stderr, place.plan, here(), WHAT)
+        raise explaining.uv(done.stderr, place.plan, here(), explaining.INSTALL)
 
 
 class Progress:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
-from kernel_iso.backends import installed
+from kernel_iso.backends import explaining, installed
 from kernel_iso.backends.virtualenv import locking, realising
 from kernel_iso.model import Lock, Machine, Package, Part, Plan, Run
 
@@ -34,7 +34,8 @@ def lock(plan: Plan, run: Run, *, preferences: tuple[str, ...] = ()) -> Lock:
 
     Raises what the uv backend raises, and `ImpossibleError` (`one-index-only`, `no-interpreter`).
     """
-    return locking.lock(plan, run, preferences)
+    with explaining.faults(explaining.LOCK):
+        return locking.lock(plan, run, preferences)
 
 
 def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
@@ -42,7 +43,8 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
 
     Raises what the uv backend raises, and `ImpossibleError` (`no-interpreter`).
     """
-    return realising.realise(plan, part, at, run)
+    with explaining.faults(explaining.INSTALL):
+        return realising.realise(plan, part, at, run)
 
 
 def inspect(python: str, run: Run) -> tuple[Package, ...]:

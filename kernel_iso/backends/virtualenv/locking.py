@@ -63,7 +63,7 @@ def resolve(place: Desk) -> tuple[Pick, ...]:
     if not plan.requirements:
         return ()
     if plan.offline:
-        raise not_offline("cannot lock an environment")
+        raise not_offline(explaining.LOCK)
     preferences = tuple(place.preferences)
     report = place.folder / "report.json"
     while True:
@@ -115,7 +115,7 @@ def _picks(report: Path, plan: Plan) -> tuple[Pick, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ToolError(
             "lock-failed",
-            "cannot lock an environment",
+            explaining.LOCK,
             f"pip wrote a report that cannot be read: {type(error).__name__}: {error}",
             "update virtualenv, which brings pip; `kernel-iso doctor` shows its version",
         ) from None

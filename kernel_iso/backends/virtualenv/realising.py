@@ -12,8 +12,6 @@ from kernel_iso.backends.virtualenv.locking import not_offline
 from kernel_iso.backends.wheels import here
 from kernel_iso.model import Part, Plan, Run
 
-WHAT = "cannot install the environment"
-
 
 def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     """Make the folder `at` an environment that holds the part; return its interpreter.
@@ -24,7 +22,7 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     wishes = vetting.wanted(part, plan)
     spaces.check(sum(wish.size for wish in wishes), Path(at))
     if wishes and plan.offline:
-        raise not_offline(WHAT)
+        raise not_offline(explaining.INSTALL)
     with desk(plan, run, prefix=at) as place:
         python = place.prefix
         if wishes:
@@ -38,7 +36,7 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
             if done.status:
                 if "No matching distribution found" in done.stderr:
                     raise vetting.gone(done.stderr)
-                raise explaining.pip(done.stderr, plan, here(), WHAT)
+                raise explaining.pip(done.stderr, plan, here(), explaining.INSTALL)
     installed.verify(python, {wish.name: wish.version for wish in wishes})
     run.tell(f"installed {len(wishes)} packages", len(wishes), len(wishes), "packages")
     return python
