@@ -46,7 +46,9 @@ def tests(session: nox.Session) -> None:
 def full(session: nox.Session) -> None:
     """Every test. One that needs the index, a Chromium or the real torch, and is skipped, is a failure."""
     install(session, "e2e", extras="[papermill]")
-    session.run("pytest", "--require", "network", "--require", "browser", "--require", "torch", *session.posargs)
+    session.run(
+        "pytest", "--require", "network", "--require", "browser", "--require", "torch", *session.posargs
+    )
 
 
 @nox.session

@@ -20,15 +20,14 @@ ROOT = HERE.parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
+import outside  # noqa: E402, F401  before anything is scrubbed
+
 # What people and machines export changes what tools do. Certificates, proxies and the locale stay: without
 # them nothing can be fetched, and they choose nothing.
 _SCRUBBED = re.compile(
     r"(UV|PIP|CONDA|MAMBA|POETRY|PDM|HATCH|JUPYTER|JPY|IPYTHON|KERNEL_ISO)_.*|PYTHON.*|_?VIRTUAL_ENV.*"
     r"|PYTEST_ADDOPTS|IPYTHONDIR|PYENV_VERSION|TERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|MPLBACKEND|LD_PRELOAD"
 )
-OUTSIDE = dict(os.environ)
-"""The environment as it was: for what a machine offers its own tools, such as a folder of wheels for pip."""
-
 _temporary = Path(tempfile.mkdtemp(prefix="kernel-iso-tests-"))
 
 

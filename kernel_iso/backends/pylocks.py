@@ -122,12 +122,18 @@ def hashed(what: str, wheels: Iterable[PackageWheel]) -> None:
     """Raise `ToolError` (`no-hash`) unless every wheel has a SHA-256."""
     for wheel in wheels:
         if "sha256" not in wheel.hashes:
-            raise ToolError(
-                "no-hash",
-                f"cannot use {what}",
-                f"`{wheel.filename}` has no SHA-256: nobody could tell whether it is the same next time",
-                "use an index that publishes SHA-256 hashes, or make the lock again",
-            )
+            raise no_hash(what, f"`{wheel.filename}` has no SHA-256")
+
+
+def no_hash(what: str, why: str, tail: tuple[str, ...] = ()) -> ToolError:
+    """Nobody vouches for the bytes."""
+    return ToolError(
+        "no-hash",
+        f"cannot use {what}",
+        f"{why}: nobody could tell whether it is the same next time",
+        "use an index that publishes SHA-256 hashes, or make the lock again",
+        tail=tail,
+    )
 
 
 def allowed(name: str, version: str, wheels: Sequence[PackageWheel], plan: Plan) -> tuple[PackageWheel, ...]:

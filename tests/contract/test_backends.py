@@ -27,7 +27,7 @@ from kernel_iso.processes import Tools
 Say = Callable[[str, str], str]
 
 
-# What pip cannot do, and refuses: `TestWhatPipCannot`.
+# What pip cannot do and refuses (`TestWhatPipCannot`), or what both do with the same code of ours.
 only_uv = pytest.mark.parametrize("bench", ["uv"], indirect=True)
 only_virtualenv = pytest.mark.parametrize("bench", ["virtualenv"], indirect=True)
 
@@ -84,6 +84,7 @@ class TestLock:
         assert versions(bench.lock("green", exclude_newer="2030-01-01")) == {"green": "2.0"}
         assert versions(bench.lock("green")) == {"green": "3.0"}
 
+    @only_uv
     def test_only_allowed_hashes_are_locked(self, bench: Bench) -> None:
         green = next(each for each in bench.index.artefacts if each.filename.startswith("green-2.0"))
         lock = bench.lock("green", hashes=(("Green", (f"sha256:{green.sha256}",)),))
@@ -140,6 +141,7 @@ class TestCompanions:
         python = bench.backend.realise(plan, Part(text=lock.detached), str(bench.folder / "x"), bench.run)
         assert say(python, "import aqua, green; print(green.__version__)") == "2.0"
 
+    @only_uv
     def test_a_kernel_that_is_too_old_counts_as_not_fitting(self, bench: Bench) -> None:
         bench.index.wheel("ipykernel", "5.5", requires=["green"])
         bench.index.wheel("ipykernel", "7.4", requires=["green>=2"])
@@ -150,6 +152,7 @@ class TestCompanions:
             "ipykernel": "7.4",
         }
 
+    @only_uv
     def test_what_is_asked_is_to_blame_when_it_does_not_fit_alone(self, bench: Bench) -> None:
         with pytest.raises(ConflictError) as caught:
             bench.lock("blue>=2", "cyan", companions=("kern",))
@@ -419,6 +422,7 @@ class TestStrangers:
             bench.realise(plan, lock)
         assert caught.value.code == "lock-not-allowed"
 
+    @only_uv
     def test_a_lock_for_another_python_is_refused(self, bench: Bench) -> None:
         plan = bench.plan("green")
         text = bench.backend.lock(plan, bench.run).parts[0].text
@@ -427,6 +431,7 @@ class TestStrangers:
             bench.realise(plan, Lock(plan="", parts=(Part(text=other),)))
         assert caught.value.code == "lock-does-not-fit"
 
+    @only_uv
     def test_hashes_that_are_not_allowed_are_refused_at_the_end_too(self, bench: Bench) -> None:
         lock = bench.lock("green")
         with pytest.raises(ConflictError) as caught:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import OUTSIDE
+from outside import OUTSIDE
 from wheelhouse import Artefact, Wheelhouse
 
 pytestmark = pytest.mark.network

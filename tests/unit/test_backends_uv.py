@@ -29,7 +29,7 @@ class TestCommands:
         assert words == [
             *("uv", "pip", "compile", "--no-config", "--no-python-downloads", "--color", "never"),
             *("--cache-dir", "/cache", "--python", "/opt/python", "--python-version", "3.12"),
-            *("--no-build", "--no-header", "--annotation-style", "line", "--emit-index-annotation"),
+            *("--no-build", "--no-header"),
             *("--default-index", "a=https://a.example.org/simple", "--index-strategy", "first-index"),
         ]
 

@@ -34,7 +34,7 @@ def compiling(uv: str, plan: Plan, machine: str, cache: str) -> list[str]:
         *("--python", plan.python.path or sys.executable, "--python-version", plan.python.minor),
         *platform(machine),
         *newest(plan, datetime.now(UTC)),
-        *("--no-build", "--no-header", "--annotation-style", "line", "--emit-index-annotation"),
+        *("--no-build", "--no-header"),
         *indexes(plan),
     ]
 

@@ -104,6 +104,7 @@ def _versions(place: Desk, machine: str, bound: frozenset[str]) -> tuple[Pick, .
     done = place.run(
         [
             *commands.compiling(place.uv, place.plan, machine, place.cache),
+            *("--annotation-style", "line", "--emit-index-annotation"),
             *_constraints(place),
             *("--output-file", output),
             place.write("requirements.in", place.plan.requirements),
@@ -189,13 +190,17 @@ def artefacts(
 
 
 def _read(done: Done) -> Pylock:
+    words = tuple(done.stderr.splitlines()[-10:])
     try:
         return Pylock.from_dict(tomllib.loads(done.stdout))
     except (PylockValidationError, ValueError) as error:
+        # uv 0.11 and older write an empty table where the index has no hash; PEP 751 wants one.
+        if "hash" in str(error):
+            raise pylocks.no_hash("what the index serves", str(error), words) from None
         raise ToolError(
             "lock-failed",
             explaining.LOCK,
             f"uv wrote a lock that cannot be read: {error}",
             "update uv; `kernel-iso doctor` shows its version",
-            tail=tuple(done.stderr.splitlines()[-10:]),
+            tail=words,
         ) from None
