@@ -5,16 +5,27 @@ from __future__ import annotations
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from wheelhouse import Wheelhouse
 
+from kernel_iso.backends import pylocks
 from kernel_iso.model import Backend, Event, Index, Lock, Plan, Python
 from kernel_iso.processes import Tools
 
 PYTHON = Python(version=platform.python_version(), path=sys.executable, source="self")
+
+
+Say = Callable[[str, str], str]
+"""Runs a line in an interpreter; what it printed."""
+
+# What pip cannot do and refuses (`TestWhatPipCannot`), or what both do with the same code of ours.
+only_uv = pytest.mark.parametrize("bench", ["uv"], indirect=True)
+only_virtualenv = pytest.mark.parametrize("bench", ["virtualenv"], indirect=True)
 
 
 @dataclass
@@ -55,3 +66,11 @@ class Bench:
 
     def site(self, name: str = "prefix") -> Path:
         return next((self.folder / name).glob("[Ll]ib*/**/site-packages"))
+
+
+def versions(lock: Lock) -> dict[str, str]:
+    return {each.name: each.version for each in pylocks.packages(lock.parts[0].text)}
+
+
+def allowed(bench: Bench, start: str) -> tuple[str, ...]:
+    return tuple(f"sha256:{each.sha256}" for each in bench.index.artefacts if each.filename.startswith(start))
