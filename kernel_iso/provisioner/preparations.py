@@ -86,7 +86,7 @@ def as_error(error: BaseException) -> IsoError:
     if isinstance(error, IsoError):
         return error
     told = ToolError(
-        "unexpected",
+        "internal-error",
         "failed while it prepared the environment",
         f"{type(error).__name__}: {error}",
         "restart the kernel to try again; if it stays, report it with the server's log",

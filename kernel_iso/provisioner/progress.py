@@ -23,8 +23,13 @@ class Lines:
         self._last = ""
 
     def __call__(self, event: Event) -> None:
-        """Take an event; counts of one step that goes on are left out."""
-        if not event.text or event.text == self._last or (event.done and event.done != event.total):
+        """Take an event; a tool's own lines, and counts of one step that goes on, are left out."""
+        if (
+            event.unit == "log"
+            or not event.text
+            or event.text == self._last
+            or (event.done and event.done != event.total)
+        ):
             return
         self._last = event.text
         self._waiting.append(f"kernel-iso {event.phase}: {event.text}\n")

@@ -90,10 +90,14 @@ class Builds:
             writer = logs.Writer(self.places.log(key))
         try:
             self._await_tools(key, writer, emit, cancelled)
-            discard(self.places, key)
+            aside = cleared(self.places, key)
             writer.begin(key)
             self._going[key] = writer
-            return self._made(key, make, emit, writer)
+            prefix = self._made(key, make, emit, writer)
+            if aside is not None:
+                # Not before: ext4 passes over inodes that were just freed, and makes new files many times slower.
+                delete(aside)
+            return prefix
         finally:
             self._going.pop(key, None)
             writer.close()
@@ -164,19 +168,24 @@ def touch(places: Places, key: str) -> bool:
 
 
 def discard(places: Places, key: str) -> None:
-    """Put what lies in a prefix's place out of the way, and delete it; under its lock.
+    """Put what lies in a prefix's place out of the way, and delete it; under its lock. Raises like `cleared`."""
+    if (aside := cleared(places, key)) is not None:
+        delete(aside)
+
+
+def cleared(places: Places, key: str) -> Path | None:
+    """Put what lies in a prefix's place into the trash, and return where it is; under its lock.
 
     Raises `ToolError`: `prefix-in-use` where something runs from it, `leftover-in-the-way` where it cannot be
     moved. What cannot be deleted once it is moved stays in the trash for the clean-up.
     """
     path = places.prefix(key)
     if not path.exists() and not path.is_symlink():
-        return
+        return None
     with guards.claimed(places.in_use(key)) as free:
         if not free:
             raise in_use(key)
-        aside = set_aside(places, path)
-    delete(aside)
+        return set_aside(places, path)
 
 
 def set_aside(places: Places, path: Path) -> Path:

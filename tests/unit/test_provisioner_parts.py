@@ -172,7 +172,7 @@ def test_every_exception_becomes_three_lines() -> None:
     """What is no IsoError is named, and stays the cause."""
     defect = KeyError("x")
     told = as_error(defect)
-    assert (len(str(told).splitlines()), told.code) == (3, "unexpected")
+    assert (len(str(told).splitlines()), told.code) == (3, "internal-error")
     assert told.__cause__ is defect
     known = ToolError("a", "b", "c", "d")
     assert as_error(known) is known
