@@ -124,7 +124,10 @@ def _edited(edited: editing.Edited, *, dry: bool) -> Outcome:
     data: dict[str, Any] = {
         "changes": [item.to_json() for item in edited.changes], "dry": dry, "written": edited.written,
     }  # fmt: skip
-    lines = [("would change:" if dry else "changed:") if edited.changes else "", told(edited.changes)]
+    lines = [
+        ("would change:" if dry else "changed:") if edited.changes else "",
+        told(edited.changes, edited.companions),
+    ]
     if edited.ready is not None:
         data["ready"], text = _ready(edited.ready)
         lines += [text] + ([f"written to {edited.written}"] if edited.written else [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from kernel_iso.engine.fitting import pinned_versions
 from kernel_iso.model import Lock, Record
@@ -42,9 +42,17 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Cha
     return tuple(item for item in changes if item.before != item.after)
 
 
-def told(changes: tuple[Change, ...]) -> str:
-    """The changes as lines, additions last; "nothing would change" where there are none."""
+def told(changes: tuple[Change, ...], kernels: Collection[str] = ()) -> str:
+    """The changes as lines, additions last; what only the kernel needs (`kernels`) is counted where it is added.
+
+    >>> told((Change(name="a", after="1"), Change(name="ipykernel", after="7")), {"ipykernel"})
+    '  + a 1\\n  + 1 package that the kernel needs'
+    """
     if not changes:
         return "nothing changes"
     order = sorted(changes, key=lambda item: (not item.before, item.name))
-    return "\n".join(f"  {item}" for item in order)
+    shown = [item for item in order if item.before or item.name not in kernels]
+    lines = [f"  {item}" for item in shown]
+    if rest := len(order) - len(shown):
+        lines.append(f"  + {rest} package{'s' if rest > 1 else ''} that the kernel needs")
+    return "\n".join(lines)

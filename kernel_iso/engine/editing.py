@@ -25,9 +25,13 @@ EMBED_LIMIT = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """What an edit changed: packages, where the Spec was written, and the prefix that is ready (None in a dry run)."""
+    """What an edit changed: packages, where the Spec was written, and the prefix that is ready (None in a dry run).
+
+    `companions` are the names that only the kernel needs.
+    """
 
     changes: tuple[Change, ...]
+    companions: tuple[str, ...] = ()
     written: str = ""
     ready: Ready | None = None
 
@@ -95,7 +99,7 @@ def _edit(
     locked = preparing.lock(engine, next_wish, plan, machine, former=former)
     changes = difference(versions(former), versions(locked))
     if dry:
-        return Edited(changes=changes)
+        return Edited(changes=changes, companions=locked.companions)
     ready = preparing.build(engine, next_wish, plan, locked, machine)
     where = f"environment {wish.owner}"
     if wish.reading is not None and wish.owner_kind == "notebook":
@@ -103,7 +107,7 @@ def _edit(
         if wish.own_lock is not None:
             write_lock(Path(target.path), locked)
         preparing.approve(engine, preparing.read(engine, target))
-    return Edited(changes=changes, written=where, ready=ready)
+    return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
 
 
 def _written(
@@ -139,13 +143,13 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
     locked = msgspec.structs.replace(locked, python=plan.python.minor)
     changes = difference(versions(former), versions(locked))
     if dry or (former is not None and not changes):
-        return Edited(changes=changes)
+        return Edited(changes=changes, companions=locked.companions)
     engine.store.keep(locked)
     ready = preparing.build(engine, wish, plan, locked, machine)
     if wish.own_lock is not None and wish.owner_kind == "notebook":
         write_lock(Path(target.path), locked)
         preparing.approve(engine, preparing.read(engine, target))
-    return Edited(changes=changes, ready=ready)
+    return Edited(changes=changes, companions=locked.companions, ready=ready)
 
 
 def lock_in_place(engine: Engine, target: Target, *, beside: bool = False) -> tuple[Plan, Lock, str]:
