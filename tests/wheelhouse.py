@@ -4,6 +4,8 @@
         index.wheel("blue", "1.0", requires=["green>=2"])
         index.url                      # http://127.0.0.1:PORT/simple
 
+Builds with a local version are also served as PyTorch serves them: `http://127.0.0.1:PORT/whl/cpu/torch/`.
+
 It speaks PEP 503 (HTML), PEP 691 (JSON) and PEP 658 (metadata), gives every file its SHA-256, can ask for a
 name and password, and can fail on purpose.
 """
@@ -104,6 +106,11 @@ class Artefact:
     requires_python: str = ""
     uploaded: str = UPLOADED
 
+    @property
+    def local(self) -> str:
+        """The local version: "cu126" of torch-2.14.1+cu126-…whl, or ""."""
+        return self.filename.split("-")[1].partition("+")[2]
+
     def tamper(self) -> None:
         """Serve another wheel, whole and sound, under the hash that was announced."""
         name, version = self.filename.split("-")[:2]
@@ -163,6 +170,11 @@ class Wheelhouse:
     def url(self) -> str:
         """The index's address, without credentials."""
         return f"http://127.0.0.1:{self.port}/simple"
+
+    @property
+    def builds(self) -> str:
+        """The base of the indexes `<base>/<tag>`, each of which has the wheels of that local version."""
+        return f"http://127.0.0.1:{self.port}/whl"
 
     def wheel(
         self,
@@ -234,6 +246,12 @@ class _Handler(BaseHTTPRequestHandler):
             found = [artefact for artefact in self.index.artefacts if artefact.project == parts[1]]
             if found:
                 return self._page(parts[1], found)
+        if len(parts) == 3 and parts[0] == "whl":
+            found = [
+                each for each in self.index.artefacts if (each.project, each.local) == (parts[2], parts[1])
+            ]
+            if found:
+                return self._page(parts[2], found)
         if len(parts) == 2 and parts[0] == "files":
             for artefact in self.index.artefacts:
                 if parts[1] == artefact.filename + ".metadata" and artefact.metadata:

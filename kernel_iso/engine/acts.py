@@ -72,12 +72,21 @@ def plan(engine: Engine, arguments: Arguments) -> Outcome:
 
 def lock(engine: Engine, arguments: Arguments) -> Outcome:
     """Lock and lay the lock with the notebook."""
+    tags = tuple(tag for tag in str(arguments.get("tags") or "").replace(",", " ").split())
     made, locked, where = editing.lock_in_place(
-        engine, target_of(engine, arguments), beside=bool(arguments.get("beside"))
+        engine, target_of(engine, arguments), beside=bool(arguments.get("beside")), tags=tags
     )
     count = len(versions(locked))
-    data = {"digest": locked.digest(), "plan": made.digest(), "packages": versions(locked), "where": where}
-    return Outcome(data=data, text=f"locked {count} packages for Python {locked.python} in {where}")
+    named = [part.accelerator for part in locked.parts if part.accelerator]
+    builds = f" ({', '.join(named)})" if named else ""
+    data = {
+        "digest": locked.digest(),
+        "plan": made.digest(),
+        "packages": versions(locked),
+        "where": where,
+        "parts": [{"platform": part.platform, "accelerator": part.accelerator} for part in locked.parts],
+    }
+    return Outcome(data=data, text=f"locked {count} packages for Python {locked.python}{builds} in {where}")
 
 
 def realise(engine: Engine, arguments: Arguments) -> Outcome:

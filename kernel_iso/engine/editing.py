@@ -152,8 +152,12 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
     return Edited(changes=changes, companions=locked.companions, ready=ready)
 
 
-def lock_in_place(engine: Engine, target: Target, *, beside: bool = False) -> tuple[Plan, Lock, str]:
+def lock_in_place(
+    engine: Engine, target: Target, *, beside: bool = False, tags: Sequence[str] = ()
+) -> tuple[Plan, Lock, str]:
     """Lock what a target asks and lay the lock with it: in the notebook, or `beside` it where it is large.
+
+    `tags` are accelerators that it must have a part for (`cpu`, `cu126`), of the same torch.
 
     A named environment always has its lock. Returns the plan, the lock and where it lies.
     """
@@ -162,6 +166,16 @@ def lock_in_place(engine: Engine, target: Target, *, beside: bool = False) -> tu
     machine: Machine = preparing.machine_here(engine)
     plan = preparing.make_plan(engine, wish, machine)
     locked = preparing.lock(engine, wish, plan, machine)
+    if missing := [tag for tag in tags if not any(part.accelerator == tag for part in locked.parts)]:
+        if not plan.build_index:
+            raise SpecError(
+                "no-builds-to-choose",
+                f"cannot lock `{target.label}` for {', '.join(missing)}",
+                "nothing that it asks for has builds for accelerators",
+                "leave --for out, or add torch",
+            )
+        locked = preparing.widened(engine, wish, plan, locked, machine, missing, required=True)
+        engine.store.keep(locked)
     if target.kind != "notebook" or wish.owner_kind != "notebook":
         return plan, locked, "the store"
     where = write_lock(Path(target.path), locked, beside=beside, owner=wish.owner)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from kernel_iso import backends, discovery, machines, notebooks, planning, trust
-from kernel_iso.engine import fitting, folders, foreign, tidying
+from kernel_iso.engine import fitting, folders, foreign, parting, tidying
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
 from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
@@ -117,9 +117,10 @@ def _read_nothing(engine: Engine, target: Target) -> Wish:
 
 
 def machine_here(engine: Engine) -> Machine:
-    """The facts about this machine, with its Pythons."""
+    """The facts about this machine, with its Pythons and the accelerators that a kernel would see."""
     pythons = discovery.pythons(engine.environ, home=Path.home(), own=sys.executable)
-    return machines.here(pythons)
+    cache = engine.store.root / "machine.json"
+    return machines.here(pythons, run=engine.run("probe"), cache=cache, environ=engine.environ)
 
 
 def make_plan(engine: Engine, wish: Wish, machine: Machine | None = None) -> Plan:
@@ -196,19 +197,44 @@ def lock(engine: Engine, wish: Wish, plan: Plan, machine: Machine, *, former: Lo
     """
     digest, tag = plan.digest(), machine.tag
     present = present_lock(engine, wish.owner)
-    for candidate in (wish.own_lock, present):
-        if candidate and candidate.plan == digest and candidate.part(tag, plan.accelerator):
+    answers = [
+        item for item in (wish.own_lock, present, engine.store.kept(digest)) if item and item.plan == digest
+    ]
+    for candidate in answers:
+        if candidate.part(tag, plan.accelerator):
             return candidate
-    kept = engine.store.kept(digest)
-    if kept and kept.part(tag, plan.accelerator):
-        return kept
+    for candidate in answers:
+        wider = widened(engine, wish, plan, candidate, machine, [plan.accelerator])
+        if wider.part(tag, plan.accelerator):
+            engine.store.keep(wider)
+            return wider
     run = engine.run("lock", digest[:12])
     run.tell("resolving " + (", ".join(plan.requirements) or "the default packages"))
     preferences = fitting.preferences(former or wish.own_lock or present)
     made = backends.find(plan.backend).lock(plan, run, preferences=preferences)
     made = msgspec.structs.replace(made, python=plan.python.minor)
+    made = widened(engine, wish, plan, made, machine, parting.usual(plan))
     engine.store.keep(made)
     return made
+
+
+def widened(
+    engine: Engine,
+    wish: Wish,
+    plan: Plan,
+    locked: Lock,
+    machine: Machine,
+    tags: Sequence[str],
+    *,
+    required: bool = False,
+) -> Lock:
+    """The lock with a part for each of these accelerators too; see `parting.widened`."""
+
+    def plan_for(tag: str) -> Plan:
+        spec = msgspec.structs.replace(wish.spec, accelerator=tag)
+        return make_plan(engine, replace(wish, spec=spec), machine)
+
+    return parting.widened(engine, plan, locked, tags, plan_for, required=required)
 
 
 def present_lock(engine: Engine, owner_id: str) -> Lock | None:

@@ -111,8 +111,10 @@ _VERBS = (
         arguments=(
             TARGET, NAME,
             Argument(name="beside", help="write pylock.<name>.toml beside the notebook", kind="flag", flags=("--beside",)),
+            Argument(name="tags", help="have a part for each of these builds of torch (cpu,cu126)", flags=("--for",),
+                     default="", metavar="BUILDS"),
         ),
-        examples=("kernel-iso lock analysis.ipynb",),
+        examples=("kernel-iso lock analysis.ipynb", "kernel-iso lock train.ipynb --for cpu,cu126,cu130"),
     ),
     Verb(
         name="realise", help="make the environment, or find it ready", act=_act("realise"),

@@ -27,7 +27,12 @@ class Python(Record, frozen=True, kw_only=True):
 
 
 class Accelerator(Record, frozen=True, kw_only=True):
-    """One accelerator device: `kind` (`cuda`, `rocm`, `xpu`, `mps`), architecture ("8.9", "gfx942"), and its driver."""
+    """One accelerator device: `kind` (`cuda`, `rocm`, `xpu`, `mps`), architecture ("8.9", "gfx942"), and its driver.
+
+    `cuda` is the newest CUDA that the driver supports, `index` the place that the driver's own tool gives it,
+    and `memory` its bytes. `visible` is False for one that a kernel cannot or may not use. `mig` is True where
+    the GPU is cut in instances; `parts` are their UUIDs.
+    """
 
     kind: str
     name: str = ""
@@ -36,6 +41,10 @@ class Accelerator(Record, frozen=True, kw_only=True):
     driver: str = ""
     cuda: str = ""
     visible: bool = True
+    index: int = 0
+    memory: int = 0
+    mig: bool = False
+    parts: tuple[str, ...] = ()
 
 
 class Tool(Record, frozen=True, kw_only=True):

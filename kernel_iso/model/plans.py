@@ -8,7 +8,7 @@ from kernel_iso.model.specs import Index
 
 NOT_LOCKED = (
     "reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts",
-    "platforms", "accelerator",
+    "platforms", "accelerator", "build_index", "build_limits",
 )  # fmt: skip
 """Fields of a Plan that do not change which artefacts a lock holds."""
 
@@ -25,7 +25,9 @@ class Plan(Record, frozen=True, kw_only=True):
 
     `python` is the interpreter chosen; only its minor version is part of what a lock answers. `companions` are
     requirements of the kernel itself. `accelerator` is the build tag chosen (`cpu`, `cu126`, …; "" where
-    nothing asked depends on one). `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
+    nothing asked depends on one), `build_index` the name of the index of that build where it has one of its own, and
+    `build_limits` are constraints that keep the resolver at releases which the accelerator can run. `env` are the
+    variables for the kernel, `own_paths` folders for its `sys.path`.
     """
 
     backend: str
@@ -40,6 +42,8 @@ class Plan(Record, frozen=True, kw_only=True):
     pins: tuple[tuple[str, str], ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     accelerator: str = ""
+    build_index: str = ""
+    build_limits: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     exclude_newer: str = ""
     env: tuple[tuple[str, str], ...] = ()
@@ -61,7 +65,16 @@ class Plan(Record, frozen=True, kw_only=True):
         # One lock format serves both PyPI backends; the artefacts do not depend on who installs them.
         data["backend"] = "conda" if self.backend == "conda" else "pypi"
         data["python"] = self.python.minor
-        return data
+        if self.build_index:
+            # What binds to a build differs from machine to machine; what is asked does not.
+            data["indexes"] = [item for item in data["indexes"] if item["name"] != self.build_index]
+            data["pins"] = [item for item in data["pins"] if item[1] != self.build_index]
+        return {key: value for key, value in data.items() if value not in ([], ())}
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Every constraint that the resolver keeps: what was declared, and what the accelerator can run."""
+        return (*self.constraints, *self.build_limits)
 
     def digest(self) -> str:
         """The digest of the question: a lock that carries it answers this plan."""

@@ -15,8 +15,9 @@ class Policy(Record, frozen=True, kw_only=True):
     `backends` in order of preference. `python`: the default specifier ("" is the engine's own minor version).
     `packages` are what a notebook that declares nothing gets, `companions` what every kernel gets beside what
     was asked (pip, so that `!pip` in a cell means the notebook's own prefix). `indexes` in order (the first that has a
-    package serves it). `trusted_hosts` are hosts without verified TLS, from the administrator only. `platforms` are lock
-    targets ("" is this one).
+    package serves it). `torch_index` is the base of the indexes of torch's builds, one for each tag (`<base>/cu126`);
+    "" is none, and the default one is used only beside PyPI. `trusted_hosts` are hosts without verified TLS, from
+    the administrator only. `platforms` are lock targets ("" is this one).
     `source_builds` is `never`, `asked` or `allowed`. `exclude_newer` is a date or an age ("3 days").
     `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
     folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
@@ -32,6 +33,7 @@ class Policy(Record, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     companions: tuple[str, ...] = ("ipykernel", "ipywidgets", "pip")
     indexes: tuple[Index, ...] = (PYPI,)
+    torch_index: str = "https://download.pytorch.org/whl"
     trusted_hosts: tuple[str, ...] = ()
     channels: tuple[str, ...] = ("conda-forge",)
     platforms: tuple[str, ...] = ()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kernel_iso.model import Machine, Plan, Policy, Python, Spec
+from kernel_iso.planning.accelerators import accelerator
 from kernel_iso.planning.backends import backend
 from kernel_iso.planning.cooldown import exclude_newer
 from kernel_iso.planning.environments import kernel_environment
 from kernel_iso.planning.indexes import channels, indexes
-from kernel_iso.planning.platforms import accelerator, platforms
+from kernel_iso.planning.platforms import platforms
 from kernel_iso.planning.pythons import choose, python
 from kernel_iso.planning.requirements import companions, requirements
 from kernel_iso.planning.rules import Case, Rule

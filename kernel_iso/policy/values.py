@@ -106,6 +106,9 @@ def checked(key: str, value: Any, where: str) -> object:
         raise _bad(key, where, f"{value} is below 0", f"{_kebab(key)} = 0   is no limit")
     if key == "indexes":
         _distinct(value, where)
+    if key == "torch_index" and value:
+        _location(value, key, where, key)
+        return str(value).rstrip("/")
     return value
 
 
@@ -178,7 +181,7 @@ def _index(key: str, value: object, where: str) -> Index:
     return Index(name=name, url=url.rstrip("/"), explicit=explicit)
 
 
-def _location(url: str, name: str, where: str) -> None:
+def _location(url: str, name: str, where: str, key: str = "indexes") -> None:
     """Raise unless `url` can be an index's; it is never repeated, since it may hold a password."""
     try:
         parts = urlsplit(url)
@@ -187,7 +190,7 @@ def _location(url: str, name: str, where: str) -> None:
             bool(parts.hostname) or parts.scheme == "file"
         )
     except ValueError:
-        raise _bad("indexes", where, f"the url of `{name}` cannot be read", "https://host/simple") from None
+        raise _bad(key, where, f"the url of `{name}` cannot be read", "https://host/simple") from None
     if user or password or re.search(r"(?i)(token|password|secret|key)=", parts.query):
         raise SpecError(
             "credentials-in-index",
@@ -197,7 +200,7 @@ def _location(url: str, name: str, where: str) -> None:
         )
     if not usable:
         raise _bad(
-            "indexes", where, f"the url of `{name}` is not one of http, https or file", "https://host/simple"
+            key, where, f"the url of `{name}` is not one of http, https or file", "https://host/simple"
         )
 
 

@@ -229,14 +229,13 @@ def test_whatever_a_notebook_pins_it_gets_a_kernel(
 def test_a_notebook_with_the_real_cpu_torch(
     environ: dict[str, str], tmp_path: Path, torch_index: str
 ) -> None:
-    """The real CPU build of torch, served from an index of its own beside the default one."""
+    """The real CPU build of torch, served from an index of its own beside the default one, as PyTorch's is."""
     notebook(
         tmp_path / "torch.ipynb", ["torch==2.13.0"], "import torch; print(int((torch.ones(3, 3) @ torch.ones(3, 3)).sum()))",
         python="==3.11.*",
     )  # fmt: skip
-    indexes = f"torch={torch_index} pypi=https://pypi.org/simple"
     iso(
-        {**environ, "KERNEL_ISO_INDEXES": indexes},
+        {**environ, "KERNEL_ISO_TORCH_INDEX": torch_index},
         "run",
         "torch.ipynb",
         "-o",
@@ -249,7 +248,7 @@ def test_a_notebook_with_the_real_cpu_torch(
 
 @pytest.fixture(scope="session")
 def torch_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A served index that holds the CPU wheel of torch which pip offers for Python 3.11 on this machine."""
+    """The base of an index that holds the CPU wheel of torch which pip offers for Python 3.11 on this machine."""
     folder = tmp_path_factory.mktemp("torch")
     command = [
         sys.executable,
@@ -283,4 +282,4 @@ def torch_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 metadata=described,
             )
         )
-        yield house.url
+        yield house.builds

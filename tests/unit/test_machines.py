@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import fakes
 import pytest
 
 from kernel_iso import discovery, machines
@@ -55,8 +56,12 @@ class Answers:
 class Real(Answers):
     """A `Run` that runs."""
 
-    def __call__(self, argv: Sequence[str], *, input: str = "", **more: object) -> Done:  # type: ignore[override]
-        done = subprocess.run(argv, input=input, capture_output=True, text=True)
+    def __call__(  # type: ignore[override]
+        self, argv: Sequence[str], *, input: str = "", env: Mapping[str, str] | None = None, **more: object
+    ) -> Done:
+        self.asked.append((list(argv), input))
+        every = {**os.environ, **(env or {})}
+        done = subprocess.run(argv, input=input, capture_output=True, text=True, env=every)
         return Done(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
@@ -64,7 +69,22 @@ def test_the_probe_keeps_to_the_grammar_of_python_3_6() -> None:
     """It parses as Python 3.6, and imports only what that has."""
     tree = ast.parse(SOURCE, feature_version=(3, 6))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert imported == {"glob", "json", "os", "platform", "re", "subprocess", "sys"}
+    needed = {
+        "ctypes",
+        "glob",
+        "json",
+        "os",
+        "platform",
+        "re",
+        "select",
+        "signal",
+        "subprocess",
+        "sys",
+        "threading",
+        "time",
+    }
+    # `typing` is not imported when it runs.
+    assert imported == needed | {"typing"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom | ast.NamedExpr)]
 
 
@@ -72,7 +92,8 @@ def test_the_probe_keeps_to_the_grammar_of_python_3_6() -> None:
 def test_the_probe_tells_the_same_on_every_python_here(python: Python) -> None:
     """Every interpreter here answers on its last line with the facts that the engine sees itself."""
     done = subprocess.run([python.path, "-I", "-"], input=SOURCE, capture_output=True, text=True, check=True)
-    assert Machine.from_json(json.loads(done.stdout.splitlines()[-1])) == machines.here()
+    here = machines.here(run=Real(), environ=os.environ)
+    assert Machine.from_json(json.loads(done.stdout.splitlines()[-1])) == here
     assert done.stderr == ""
 
 
@@ -82,12 +103,8 @@ def test_the_probe_needs_no_site_packages_nor_environment(tmp_path: Path) -> Non
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-"], input=SOURCE, capture_output=True, text=True, cwd=tmp_path, env={}
     )
-    assert (0, probe.facts()) == (done.returncode, json.loads(done.stdout))
-
-
-def test_no_accelerator_is_looked_for_yet() -> None:
-    """The probe lists none, whatever the machine has."""
-    assert probe.facts()["accelerators"] == []
+    told = json.loads(done.stdout)
+    assert (0, probe.host()) == (done.returncode, {**told, "accelerators": [], "findings": []})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +147,7 @@ def test_the_machine_here_has_the_pythons_it_is_given() -> None:
     """The engine's own machine needs no subprocess."""
     python = Python(version="3.12.1", path="/p")
     here = machines.here((python,))
-    assert ((python,), probe.facts()["os"]) == (here.pythons, here.os)
+    assert ((python,), probe.host()["os"]) == (here.pythons, here.os)
 
 
 def test_an_interpreter_is_sent_the_probe() -> None:
@@ -144,7 +161,8 @@ def test_an_interpreter_is_sent_the_probe() -> None:
 
 def test_a_real_interpreter_answers(tmp_path: Path) -> None:
     """The probe through a real process is the machine that the engine sees."""
-    assert machines.here() == machines.probe(Real(), python=sys.executable, cache=tmp_path / "machine.json")
+    here = machines.here(run=Real(), environ=os.environ)
+    assert here == machines.probe(Real(), python=sys.executable, cache=tmp_path / "machine.json")
 
 
 def test_the_answer_is_remembered(tmp_path: Path) -> None:
@@ -175,14 +193,27 @@ def test_another_boot_is_asked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"key": 1}', '{"key": "KEY", "machine": {"os": 7}}', "\x00\xff"]
+    "text",
+    [
+        "",
+        "{",
+        "{}",
+        "7",
+        "null",
+        "[7]",
+        '[{"key": 1}]',
+        '[{"key": "KEY", "until": UNTIL}]',
+        '[{"key": "KEY", "machine": {"os": 7}, "until": UNTIL}]',
+        "\x00\xff",
+    ],
 )
 def test_a_damaged_cache_is_passed_over_and_mended(tmp_path: Path, text: str) -> None:
     """Whatever the file holds, the machine is asked, and the next time it is remembered again."""
     run, cache = Answers(), tmp_path / "machine.json"
     machines.probe(run, python="/p", cache=cache)
-    key = json.loads(cache.read_text(encoding="utf-8"))["key"]
-    cache.write_text(text.replace("KEY", key), encoding="utf-8")
+    key = json.loads(cache.read_text(encoding="utf-8"))[0]["key"]
+    until = str(int(time.time()) + 600)
+    cache.write_text(text.replace("KEY", key).replace("UNTIL", until), encoding="utf-8")
     for _ in range(2):
         assert machines.probe(run, python="/p", cache=cache).os == "linux"
     assert len(run.asked) == 2
@@ -241,4 +272,114 @@ def test_a_remembered_machine_is_read_in_less_than_a_millisecond(tmp_path: Path)
         start = time.perf_counter()
         machines.probe(Answers(), python="/p", cache=cache)
         times.append(time.perf_counter() - start)
+    assert min(times) < 0.001
+
+
+# ---- the engine's own machine, where there is a driver
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment in which NVIDIA's driver tells of one GPU."""
+    if fakes.COMPILER is None or sys.platform != "linux":
+        pytest.skip("there is no C compiler to make a stand-in driver with, or none of Linux")
+    monkeypatch.setenv("FAKE_GPUS", "NVIDIA H200,GPU-1234,9.0,143771")
+    fakes.library("libcuda.so.1", tmp_path / "lib")
+    return {"LD_LIBRARY_PATH": str(fakes.library("libnvidia-ml.so.1", tmp_path / "lib").parent)}
+
+
+def test_the_driver_is_asked_once(driver: dict[str, str], tmp_path: Path) -> None:
+    """Its answer is remembered; the Pythons are those of the call."""
+    run, cache, python = Real(), tmp_path / "machine.json", Python(version="3.12.1", path="/p")
+    for pythons in ((), (python,)):
+        here = machines.here(pythons, run=run, cache=cache, environ=driver)
+        assert [each.architecture for each in here.accelerators] == ["9.0"]
+        assert pythons == here.pythons
+    assert [argv for argv, _ in run.asked] == [[sys.executable, "-I", "-"]]
+
+
+@pytest.mark.parametrize("name", probe.VARIABLES)
+def test_each_variable_that_counts_asks_the_driver_anew(
+    driver: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    """An answer for one environment is not one for another, and both are remembered."""
+    run, cache = Answers(), tmp_path / "machine.json"
+    other = {**driver, name: driver.get(name, "") + ":7"}
+    for environ in (driver, other, {**driver, "OTHER": "7"}, other):
+        machines.here(run=run, cache=cache, environ=environ)
+    assert len(run.asked) == 2
+
+
+def test_another_driver_is_asked_anew(driver: dict[str, str], tmp_path: Path) -> None:
+    """A library with another size or time is another driver."""
+    run, cache = Answers(), tmp_path / "machine.json"
+    machines.here(run=run, cache=cache, environ=driver)
+    with (tmp_path / "lib" / "libnvidia-ml.so.1").open("ab") as file:
+        file.write(b"more")
+    machines.here(run=run, cache=cache, environ=driver)
+    assert len(run.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "seconds", "asked"),
+    [
+        ({**FACTS, "findings": ["broken"]}, 500, 1),
+        ({**FACTS, "findings": ["broken"]}, 700, 2),
+        ({**FACTS, "findings": ["odd"], "accelerators": [{"kind": "cuda"}]}, 700, 1),
+        (FACTS, 20 * 3600, 1),
+        (FACTS, 25 * 3600, 2),
+    ],
+)
+def test_a_broken_driver_is_asked_again_soon(
+    driver: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    facts: dict[str, object],
+    seconds: int,
+    asked: int,
+) -> None:
+    """Somebody may have mended it without a boot; every other answer is good for a day."""
+    run, cache, now = Answers(json.dumps(facts)), tmp_path / "machine.json", time.time()
+    machines.here(run=run, cache=cache, environ=driver)
+    monkeypatch.setattr(machines.time, "time", lambda: now + seconds)
+    machines.here(run=run, cache=cache, environ=driver)
+    assert asked == len(run.asked)
+
+
+def test_the_cache_does_not_grow_for_ever(driver: dict[str, str], tmp_path: Path) -> None:
+    """The newest sixteen answers stay."""
+    run, cache = Answers(), tmp_path / "machine.json"
+    for number in (*range(20), 19, 0):
+        machines.here(run=run, cache=cache, environ={**driver, "CUDA_VISIBLE_DEVICES": str(number)})
+    assert (len(run.asked), len(json.loads(cache.read_text(encoding="utf-8")))) == (21, 16)
+
+
+def test_a_probe_that_fails_is_a_finding(driver: dict[str, str], tmp_path: Path) -> None:
+    """The machine is told without its accelerators, and that is remembered for a while."""
+    run, cache = Answers(status=-11), tmp_path / "machine.json"
+    for _ in range(2):
+        here = machines.here(run=run, cache=cache, environ=driver)
+        assert (probe.host()["os"], ()) == (here.os, here.accelerators)
+        assert "it ended with status -11" in here.findings[0]
+    assert len(run.asked) == 1
+
+
+def test_a_remembered_driver_costs_a_few_milliseconds(driver: dict[str, str], tmp_path: Path) -> None:
+    """The best of twenty."""
+    run, cache, times = Answers(), tmp_path / "machine.json", []
+    for _ in range(20):
+        start = time.perf_counter()
+        machines.here(run=run, cache=cache, environ=driver)
+        times.append(time.perf_counter() - start)
+    assert (len(run.asked), min(times) < 0.003) == (1, True)
+
+
+def test_without_a_trace_of_a_driver_nothing_is_run(tmp_path: Path) -> None:
+    """No process, no file, and less than a millisecond."""
+    run, cache, times = Answers(), tmp_path / "machine.json", []
+    for _ in range(20):
+        start = time.perf_counter()
+        here = machines.here(run=run, cache=cache, environ={"PATH": "/bin"}, root=str(tmp_path))
+        times.append(time.perf_counter() - start)
+    assert (here.accelerators, here.findings, run.asked, cache.exists()) == ((), (), [], False)
     assert min(times) < 0.001

@@ -1,7 +1,8 @@
 """Every row of `tests/plans/*.toml`: Spec, Machine and Policy, and the Plan, Reasons or error they end in.
 
 A row gives what differs from `MACHINE` below, an empty Spec and the default Policy. `expect` holds fields of
-the Plan, `reasons` the whole text that a rule leaves, `error` fields of the error.
+the Plan, `reasons` the whole text that a rule leaves, or a list of parts of it, `error` fields of the error.
+A file is named as its rule is; rows of one rule may lie in several (`accelerator.nvidia.toml`).
 """
 
 from __future__ import annotations
@@ -73,12 +74,16 @@ def test_a_row_ends_in_what_it_expects(row: dict[str, Any]) -> None:
     for field, expected in row.get("expect", {}).items():
         assert expected == json.loads(canonical(getattr(plan, field))), field
     for rule, text in row.get("reasons", {}).items():
-        assert [text] == [reason.text for reason in plan.reasons if reason.rule == rule]
+        found = [reason.text for reason in plan.reasons if reason.rule == rule]
+        if isinstance(text, list):
+            assert [part for part in text if not any(part in whole for whole in found)] == [], found
+        else:
+            assert [text] == found
 
 
 def test_every_rule_has_a_file_of_rows() -> None:
     """The files are named as the rules are, and none is missing."""
-    assert set(planning.RULES) == {file for file, _ in rows()}
+    assert set(planning.RULES) == {file.split(".")[0] for file, _ in rows()}
 
 
 def test_every_error_of_planning_has_a_row() -> None:

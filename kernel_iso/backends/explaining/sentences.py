@@ -61,7 +61,7 @@ def declared(names: Iterable[str], plan: Plan) -> tuple[str, ...]:
 
 def limits(plan: Plan, text: str) -> str:
     """What else limits the choice: the constraints that `text` names, and the cool-down."""
-    named = [each for each in plan.constraints if re.search(rf"(?<![\w.-]){re.escape(each)}(?![\w.])", text)]
+    named = [each for each in plan.limits if re.search(rf"(?<![\w.-]){re.escape(each)}(?![\w.])", text)]
     found = (
         f"; {quoted(named)} {'is a constraint' if len(named) == 1 else 'are constraints'}" if named else ""
     )

@@ -76,7 +76,7 @@ def resolve(place: Desk, machine: str) -> tuple[Pick, ...]:
     pins = dict(plan.pins)
     urls = {index.name: comparable(index.url) for index in plan.indexes}
     asked = frozenset(pylocks.names(plan.requirements))
-    pylocks.names(plan.constraints)  # they are checked as requirements are
+    pylocks.names(plan.limits)  # they are checked as requirements are
     if not asked:
         return ()
     bound = asked & pins.keys()
@@ -149,9 +149,9 @@ def parsed(text: str) -> tuple[Pick, ...]:
 
 
 def _constraints(place: Desk) -> list[str]:
-    if not place.plan.constraints:
+    if not place.plan.limits:
         return []
-    return ["--constraints", place.write("constraints.in", place.plan.constraints)]
+    return ["--constraints", place.write("constraints.in", place.plan.limits)]
 
 
 def _project(place: Desk, bound: frozenset[str]) -> list[str]:

@@ -59,7 +59,7 @@ def resolve(place: Desk) -> tuple[Pick, ...]:
     Preferences are constraints that are given up when they are in the way: first those that pip names, then all.
     """
     plan = place.plan
-    pylocks.names((*plan.requirements, *plan.constraints))  # nothing but names and versions reaches pip
+    pylocks.names((*plan.requirements, *plan.limits))  # nothing but names and versions reaches pip
     if not plan.requirements:
         return ()
     if plan.offline:
@@ -92,7 +92,7 @@ def _resolved(place: Desk, preferences: tuple[str, ...], report: Path) -> str:
     done = place.pip(
         [
             *commands.resolving(place.python, place.plan, str(report), place.cache),
-            *("-c", place.write("constraints.in", (*place.plan.constraints, *preferences))),
+            *("-c", place.write("constraints.in", (*place.plan.limits, *preferences))),
             *("-r", place.write("requirements.in", place.plan.requirements)),
         ]
     )
