@@ -17,7 +17,7 @@ GOAL = "at most 1.05 of stock ipykernel in the same prefix"
 def measure(ground: Ground) -> list[Section]:
     """Ours against the stock kernelspec of the same prefix: from a client, and through a server."""
     stock(ground)
-    seconds = interleave(candidates(ground), ground.options.rounds, warm_up=2)
+    seconds = interleave(candidates(ground), 2 * ground.options.rounds, warm_up=2)
     from_client = Section(
         title="Start of a ready kernel", baseline="stock ipykernel", seconds=seconds, goal=GOAL
     )
