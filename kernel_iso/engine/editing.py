@@ -89,9 +89,8 @@ def _edit(
     preparing.require_approval(engine, wish)
     spec = changed(wish.spec, added, removed, target.label)
     if wish.target.kind != "environment" and not here:
-        _written(
-            engine, wish, added, removed, here=here, dry=True
-        )  # a place that cannot be edited is told first
+        # A place that cannot be edited is told before anything is resolved.
+        _written(wish, added, removed, here=here, dry=True)
     machine = preparing.machine_here(engine)
     former = wish.own_lock or preparing.present_lock(engine, wish.owner)
     next_wish = replace(wish, spec=spec, own_lock=None)
@@ -103,16 +102,14 @@ def _edit(
     ready = preparing.build(engine, next_wish, plan, locked, machine)
     where = f"environment {wish.owner}"
     if wish.reading is not None and wish.owner_kind == "notebook":
-        where = _written(engine, wish, added, removed, here=here, dry=False)
+        where = _written(wish, added, removed, here=here, dry=False)
         if wish.own_lock is not None:
             write_lock(Path(target.path), locked)
         preparing.approve(engine, preparing.read(engine, target))
     return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
 
 
-def _written(
-    engine: Engine, wish: Wish, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool
-) -> str:
+def _written(wish: Wish, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool) -> str:
     """Change the place where the Spec was read; return that place."""
     assert wish.reading is not None
     written = notebooks.edit_requirements(
