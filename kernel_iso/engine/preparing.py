@@ -14,7 +14,7 @@ from kernel_iso import backends, discovery, machines, notebooks, planning, trust
 from kernel_iso.engine import fitting, folders, foreign, parting, tidying
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
-from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
+from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError, ToolError
 from kernel_iso.model import Emit, Event, Generation, Lock, Machine, Origin, Part, Plan, Prefix, Reason, Spec
 from kernel_iso.notebooks import FoundLock, Reading
 
@@ -160,17 +160,29 @@ def is_approved(engine: Engine, wish: Wish) -> bool:
 def approve(engine: Engine, wish: Wish) -> str:
     """Approve what a target asks, on this machine; return the digest that is approved."""
     digest = covered(engine, wish)
-    engine.approvals.approve(digest, {"target": wish.target.label, "spec": wish.spec.to_json()})
     audit(engine, "approved", wish.target.label, digest)
+    engine.approvals.approve(digest, {"target": wish.target.label, "spec": wish.spec.to_json()})
     return digest
 
 
 def audit(engine: Engine, what: str, label: str, key: str) -> None:
-    """Add a line to the audit log, where the administrator has switched one on."""
-    if engine.policy.audit_log:
-        line = Event(phase=what, key=key, at=time.time(), text=label).to_text()
+    """Add a line to the audit log, where the administrator has switched one on.
+
+    Raises `ToolError` (`audit-log-unwritable`): what must be recorded does not happen unrecorded.
+    """
+    if not engine.policy.audit_log:
+        return
+    line = Event(phase=what, key=key, at=time.time(), text=label).to_text()
+    try:
         with Path(engine.policy.audit_log).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+    except OSError as error:
+        raise ToolError(
+            "audit-log-unwritable",
+            f"cannot record in {engine.policy.audit_log}",
+            (error.strerror or str(error)).lower(),
+            "ask the administrator, who has switched the audit log on",
+        ) from error
 
 
 def require_approval(engine: Engine, wish: Wish) -> None:

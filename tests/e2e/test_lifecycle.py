@@ -324,3 +324,15 @@ def test_a_projects_lock_pins_what_its_notebooks_get(
     done = iso("realise", "a.ipynb", "--trust")
     assert done["packages"]["blue"] == "2.0"
     assert any("out of date" in reason["text"] for reason in iso("plan", "a.ipynb")["plan"]["reasons"])
+
+
+def test_the_audit_log_has_approvals_and_installs(iso: Iso, tmp_path: Path) -> None:
+    """One line for each, and nothing happens that cannot be recorded."""
+    write(tmp_path / "a.ipynb", ["green"])
+    log = tmp_path / "audit.ndjson"
+    assert iso("realise", "a.ipynb", "--trust", KERNEL_ISO_AUDIT_LOG=str(log))["status"] == 0
+    assert iso("realise", "a.ipynb", KERNEL_ISO_AUDIT_LOG=str(log))["status"] == 0
+    assert [json.loads(line)["phase"] for line in log.read_text().splitlines()] == ["approved", "realised"]
+    lost = str(tmp_path / "nowhere" / "audit.ndjson")
+    write(tmp_path / "b.ipynb", ["blue"])
+    assert iso("trust", "b.ipynb", KERNEL_ISO_AUDIT_LOG=lost)["code"] == "audit-log-unwritable"

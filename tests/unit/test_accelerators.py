@@ -7,11 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from wheelhouse import Wheelhouse
 
 from kernel_iso import planning
 from kernel_iso.accelerators import FILE, cuda_of, kind, loadable, numbers, read, table
 from kernel_iso.model import Accelerator, Machine, Policy, Python, Spec
-from tests.wheelhouse import Wheelhouse
 
 ROOT = Path(__file__).parents[2]
 
