@@ -14,11 +14,10 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from uv import find_uv_bin
 
 from kernel_iso import backends, discovery
 from kernel_iso.engine.context import Engine
-from kernel_iso.errors import ImpossibleError
+from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Emit, Lock, Package, Part, Plan, Prefix, Run
 
 GUEST = ".kernel-iso"
@@ -28,11 +27,26 @@ GUEST = ".kernel-iso"
 def pinned_versions(text: str) -> dict[str, str]:
     """The canonical names and versions in a PEP 751 text; entries without a version are left out.
 
+    A lock may come with a notebook: what is no name or version raises `SpecError` (`bad-lock`), and never
+    reaches a file that a tool reads.
+
     >>> pinned_versions('[[packages]]\\nname = "Six"\\nversion = "1.16"')
     {'six': '1.16'}
     """
-    packages = tomllib.loads(text).get("packages", [])
-    return {canonicalize_name(item["name"]): item["version"] for item in packages if "version" in item}
+    try:
+        packages = tomllib.loads(text).get("packages", [])
+        return {
+            str(canonicalize_name(item["name"], validate=True)): str(Version(item["version"]))
+            for item in packages
+            if "version" in item
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SpecError(
+            "bad-lock",
+            "cannot read the lock",
+            str(error).splitlines()[0] if str(error) else type(error).__name__,
+            "make it again with `kernel-iso lock`",
+        ) from None
 
 
 def preferences(former: Lock | None) -> tuple[str, ...]:
@@ -62,7 +76,7 @@ def with_python(engine: Engine, plan: Plan) -> Plan:
         return plan
     run, wanted = engine.run("realise"), plan.python.version
     run.tell(f"fetching Python {wanted}")
-    done = run([find_uv_bin(), "python", "install", "--no-config", wanted])
+    done = run([backends.uv_path(), "python", "install", "--no-config", wanted])
     if done.status == 0:
         pythons = discovery.pythons(engine.environ, home=Path.home(), own=sys.executable)
         for python in pythons:

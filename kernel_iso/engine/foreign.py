@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from uv import find_uv_bin
 
+from kernel_iso import backends
 from kernel_iso.engine.context import Engine
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Reason, Record, Spec
@@ -128,7 +128,15 @@ def _exported(engine: Engine, found: FoundLock) -> str:
     run = engine.run("read")
     with tempfile.TemporaryDirectory(prefix="kernel-iso-") as folder:
         work = Path(folder)
-        command = [find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--format", "pylock.toml"]
+        command = [
+            backends.uv_path(),
+            "export",
+            "--frozen",
+            "--offline",
+            "--no-config",
+            "--format",
+            "pylock.toml",
+        ]
         if found.path.endswith("uv.lock"):
             project = Path(found.path).with_name("pyproject.toml")
             (work / "pyproject.toml").write_bytes(project.read_bytes())

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kernel_iso import backends
@@ -23,8 +22,9 @@ from kernel_iso.model import Package, Plan, Prefix
 class State:
     """The state of a target's environment.
 
-    `state` is `ready`, `not-made`, `not-approved` or `in-use`. `drift` are the packages that differ from what was
-    made (`!pip install` does that), `unique` and `shared` the bytes on disk that only this prefix holds, and the others.
+    `state` is `ready`, `in-use`, `out-of-date` (it answers a former plan), `not-made` or `not-approved`. `drift` are
+    the packages that differ from what was made (`!pip install` does that), `unique` and `shared` the bytes on disk
+    that only this prefix holds, and the others.
     """
 
     wish: Wish
@@ -149,11 +149,6 @@ def inspect(engine: Engine, target: Target) -> State:
         wish=wish, plan=plan, state="out-of-date" if stale else state, prefix=prefix, drift=difference(made, there),
         unique=size.unique, shared=size.shared,
     )  # fmt: skip
-
-
-def declared_names(wish: Wish) -> tuple[str, ...]:
-    """The canonical names that a wish declares."""
-    return tuple(canonicalize_name(Requirement(item).name) for item in wish.spec.requirements)
 
 
 def where(prefix: Prefix) -> str:

@@ -156,3 +156,20 @@ def test_kernel_names_of_environments_never_collide() -> None:
     names = [targets.kernel_name(name) for name in ("vision", "Vision", "visi on", "visi-on", "naïve")]
     assert names[0] == "iso-vision"
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[packages",
+        "packages = 3",
+        '[[packages]]\nname = "a\\n--index-url https://example.org"\nversion = "1"',
+        '[[packages]]\nname = "a"\nversion = "1\\n-r /etc/passwd"',
+        '[[packages]]\nversion = "1"',
+    ],
+)
+def test_a_lock_that_came_with_a_notebook_smuggles_nothing_into_a_tools_file(text: str) -> None:
+    """Names and versions are parsed before they become preferences or constraints."""
+    with pytest.raises(SpecError) as caught:
+        fitting.preferences(Lock(plan="p", parts=(Part(text=text),)))
+    assert caught.value.code == "bad-lock"
