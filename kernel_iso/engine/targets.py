@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernel_iso.errors import SpecError
+
+if TYPE_CHECKING:
+    from kernel_iso.notebooks import OpenDocument
 
 KERNEL_PREFIX = "iso-"
 """Kernelspecs of named environments are called `iso-NAME`."""
@@ -36,7 +40,8 @@ class Target:
 
     `kind` is `notebook` (absolute `path`), `environment` (`name`), `folder` (absolute `path`; its nearest
     project file counts) or `none`. `root` is the folder that the walk upward does not leave ("" is none), and
-    `why` one sentence on how the target was found.
+    `why` one sentence on how the target was found. `document` is the notebook as a page has it open: it is read, and
+    written, in place of the file.
     """
 
     kind: str
@@ -44,6 +49,7 @@ class Target:
     name: str = ""
     root: str = ""
     why: str = ""
+    document: OpenDocument | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:

@@ -17,9 +17,11 @@ from kernel_iso.notebooks.writing import (
 
 if TYPE_CHECKING:
     from kernel_iso.notebooks.editing import edit_requirements
+    from kernel_iso.notebooks.open_documents import OpenDocument
 
 __all__ = [
     "FoundLock",
+    "OpenDocument",
     "Reading",
     "Written",
     "drop_metadata",
@@ -39,4 +41,8 @@ def __getattr__(name: str) -> Any:
         from kernel_iso.notebooks.editing import edit_requirements
 
         return edit_requirements
+    if name == "OpenDocument":
+        from kernel_iso.notebooks.open_documents import OpenDocument
+
+        return OpenDocument
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

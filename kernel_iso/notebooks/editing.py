@@ -40,6 +40,7 @@ def edit_requirements(
     group: str = "",
     id: str = "",
     dry: bool = False,
+    disk: Files | None = None,
 ) -> Written:
     """Add requirements (in place of one of that name) and remove names, where the Spec was read.
 
@@ -49,6 +50,7 @@ def edit_requirements(
     a project declares what is new. A notebook that is written also gets `id`. `dry` writes nothing. The
     result is read again before it is written. Raises `SpecError`: `not-declared`, `edit-by-hand` with the
     line to type, `edit-elsewhere`, `nowhere-to-write`, what reading raises; and what `files.write` raises.
+    `disk` may hold an open document in place of its file, and gets what is written.
     """
     place = reading.absolute(path)
     change = (
@@ -62,7 +64,8 @@ def edit_requirements(
     target = Path(found.spec.origin.path) if in_project else place
     if not in_project:
         _require_document(place, found)
-    before = Files().read(target, files.NOTEBOOK_LIMIT)
+    disk = disk or Files()
+    before = disk.read(target, files.NOTEBOOK_LIMIT)
     text, encoding = files.decoded(before, str(target))
     if in_project:
         text = _edit_project(text, target, found, change, group)
@@ -72,14 +75,13 @@ def edit_requirements(
         text = _edit_notebook(text, str(target), found.spec, change, cell)
         text = set_metadata(text, (OURS, "id"), id) if id else text
     after = files.encoded(text, encoding, str(target))
-    disk = Files({str(target): after})
     # In the notebook the project's groups are requirements now, and cannot be chosen any more.
     question = found.question if in_project else projects.Question(root=found.question.root)
-    asked = reading.read_again(place, question, disk).spec
+    asked = reading.read_again(place, question, disk.replaced(target, after)).spec
     if not (in_project and group):
         _check(asked, target, change)
     if not dry and after != before:
-        files.write(target, before, after)
+        disk.write(target, before, after)
     return Written(path=str(target), before=before, after=after, origin=asked.origin, spec=asked, dry=dry)
 
 

@@ -64,6 +64,14 @@ class Files:
         """The text of a file; raises like `read` and `decoded`."""
         return decoded(self.read(path, limit), str(path))[0]
 
+    def replaced(self, path: Path, data: bytes) -> Files:
+        """This disk with one file's contents replaced."""
+        return Files({**self._instead, str(path): data})
+
+    def write(self, path: Path, before: bytes | None, after: bytes) -> None:
+        """Replace a file's bytes; see `write`."""
+        write(path, before, after)
+
 
 def is_file(path: Path) -> bool:
     """True for a regular file that can be seen; a name that cannot be one is none."""

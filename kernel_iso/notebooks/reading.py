@@ -54,16 +54,18 @@ def read(
     profile: str = "",
     groups: tuple[str, ...] = (),
     extras: tuple[str, ...] = (),
+    disk: Files | None = None,
 ) -> Reading:
     """What the notebook, script, project file or folder at `path` asks; nothing is resolved, fetched or run.
 
     The first found decides: a PEP 723 block in a code cell, `metadata.kernel_iso.spec`, the nearest project
     file from the folder upward (not past `root` or a repository's root), nothing. A Spec in the metadata that
     only chooses a profile, groups or extras chooses them of the project. Locks are the notebook's, then the
-    project's where the project decides. Raises `SpecError`: `no-notebook`, and the codes of every parser.
+    project's where the project decides. `disk` may hold an open document in place of its file. Raises `SpecError`:
+    `no-notebook`, and the codes of every parser.
     """
     question = Question(root=str(root) if root else "", profile=profile, groups=groups, extras=extras)
-    return read_again(absolute(path), question, Files())
+    return read_again(absolute(path), question, disk or Files())
 
 
 def read_id(path: Path) -> str:

@@ -72,6 +72,7 @@ def write_metadata(
     lock: Lock | None = None,
     extra: Mapping[str, Any] | None = None,
     dry: bool = False,
+    disk: Files | None = None,
 ) -> Written:
     """Write keys of `metadata.kernel_iso`: those that are None stay, a None in `extra` removes its key.
 
@@ -81,7 +82,8 @@ def write_metadata(
     if place.is_dir() or place.suffix in SCRIPTS:
         because, hint = "only a notebook has metadata", "give the path of an .ipynb file"
         raise SpecError("not-a-notebook", f"cannot write metadata into `{clean(str(place))}`", because, hint)
-    before = Files().read(place, files.NOTEBOOK_LIMIT)
+    disk = disk or Files()
+    before = disk.read(place, files.NOTEBOOK_LIMIT)
     text, encoding = files.decoded(before, str(place))
     ipynb.parse(text, str(place))
     values: dict[str, Any] = dict(extra or {})
@@ -97,21 +99,22 @@ def write_metadata(
     ipynb.notebook_id(ipynb.parse(text, str(place)), str(place))
     after = files.encoded(text, encoding, str(place))
     if not dry and after != before:
-        files.write(place, before, after)
+        disk.write(place, before, after)
     return Written(path=str(place), before=before, after=after, dry=dry)
 
 
-def write_side_lock(path: Path, lock: Lock) -> Path:
+def write_side_lock(path: Path, lock: Lock, *, disk: Files | None = None) -> Path:
     """Write a lock beside the notebook or script, and take the one in its metadata out.
 
     Returns the path of `pylock.<stem>.toml`. Raises `SpecError` (`not-a-side-lock`) and what `files.write`
     raises.
     """
+    disk = disk or Files()
     place = reading.absolute(path)
     texts = side_locks.side_files(place, lock)
     for target, text in texts.items():
-        files.write(target, None, text.encode())
+        disk.write(target, None, text.encode())
     if place.suffix not in SCRIPTS:
         # It would be found first, and is out of date now.
-        write_metadata(place, extra={"lock": None})
+        write_metadata(place, extra={"lock": None}, disk=disk)
     return next(iter(texts))
