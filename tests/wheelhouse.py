@@ -7,7 +7,7 @@
 Builds with a local version are also served as PyTorch serves them: `http://127.0.0.1:PORT/whl/cpu/torch/`.
 
 It speaks PEP 503 (HTML), PEP 691 (JSON) and PEP 658 (metadata), gives every file its SHA-256, can ask for a
-name and password, and can fail on purpose.
+name and password, can fail on purpose, and can stand for another host as a proxy that ends its TLS.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import hashlib
 import html
 import io
 import json
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -125,17 +126,19 @@ class Artefact:
 class Wheelhouse:
     """The running index.
 
-    `login` is asked for where it is set. `failure` is an HTTP status or `drop`, for every answer, or for
-    files only where `failing` is "files". `slow` is the number of seconds before a file is served; leaving
-    the index ends the wait. Without `hashes` its pages announce none.
+    `login` is asked for where it is set. `failure` is an HTTP status or `drop`, for every answer, or only for
+    the paths that begin with (one of) `failing`, as "files". `slow` is the number of seconds before a file is
+    served; leaving the index ends the wait. Without `hashes` its pages announce none.
+    As a proxy it answers for the hosts in `hosts`, with the TLS of their contexts, and lets nothing else through.
     `requests` are the paths asked for, with the credentials that came.
     """
 
     login: tuple[str, str] | None = None
     failure: int | str = ""
-    failing: str = ""
+    failing: str | tuple[str, ...] = ""
     hashes: bool = True
     slow: float = 0
+    hosts: dict[str, ssl.SSLContext] = field(default_factory=dict)
     artefacts: list[Artefact] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
 
@@ -227,10 +230,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
+    def do_CONNECT(self) -> None:
+        host, _, port = self.path.rpartition(":")
+        context = self.index.hosts.get(host)
+        self.close_connection = True
+        if context is None or port != "443":
+            self._answer(403, b"not through here", "text/plain")
+            return
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with context.wrap_socket(self.connection, server_side=True) as inner:
+            type(self)(inner, self.client_address, self.server)
+
     def do_GET(self) -> None:
         login = self.headers.get("Authorization", "")
         self.index.requests.append((self.path, login))
-        failing = self.index.failure and self.path.startswith("/" + self.index.failing)
+        starts = (self.index.failing,) if isinstance(self.index.failing, str) else self.index.failing
+        failing = self.index.failure and self.path.startswith(tuple("/" + start for start in starts))
         if failing and self.index.failure == "drop":
             self.close_connection = True
             return

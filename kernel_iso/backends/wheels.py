@@ -30,6 +30,22 @@ def here() -> str:
     return tag(platform.system(), platform.machine())
 
 
+@cache
+def glibc() -> int:
+    """The minor version of this machine's glibc (36 of "2.36"), 0 where it has none."""
+    return glibc_of(" ".join(platform.libc_ver()))
+
+
+def glibc_of(text: str) -> int:
+    """The minor version of a glibc, as `Machine.libc` tells it.
+
+    >>> glibc_of("glibc 2.17"), glibc_of("musl 1.2"), glibc_of("")
+    (17, 0, 0)
+    """
+    found = re.fullmatch(r"glibc 2\.(\d+)(\.\d+)?", text)
+    return int(found[1]) if found else 0
+
+
 def tag(system: str, machine: str) -> str:
     """A machine's tag from Python's words for it.
 

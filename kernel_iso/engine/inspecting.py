@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from kernel_iso import backends
-from kernel_iso.engine import preparing
+from kernel_iso.engine import drifting, preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import Change, difference
 from kernel_iso.engine.preparing import Wish
@@ -22,9 +22,11 @@ from kernel_iso.model import Package, Plan, Prefix
 class State:
     """The state of a target's environment.
 
-    `state` is `ready`, `in-use`, `out-of-date` (it answers a former plan), `not-made` or `not-approved`. `drift` are
-    the packages that differ from what was made (`!pip install` does that), `unique` and `shared` the bytes on disk
-    that only this prefix holds, and the others.
+    `state` is `ready`, `in-use`, `out-of-date` (it answers a former plan, or has another build of torch than the next
+    start takes), `not-made` or `not-approved`. `drift` are the packages that differ from what was made (`!pip install`
+    does that), `machine_drift` sentences on what differs on the machine (driver, GPUs, the build that fits),
+    `accelerators` those that the prefix's lock has parts for, `unique` and `shared` the bytes on disk that only this
+    prefix holds, and the others.
     """
 
     wish: Wish
@@ -32,6 +34,8 @@ class State:
     state: str
     prefix: Prefix | None = None
     drift: tuple[Change, ...] = ()
+    machine_drift: tuple[str, ...] = ()
+    accelerators: tuple[str, ...] = ()
     unique: int = 0
     shared: int = 0
 
@@ -135,7 +139,8 @@ def _branch(
 def inspect(engine: Engine, target: Target) -> State:
     """The state of a target's environment, without changing anything."""
     wish = preparing.read(engine, target)
-    plan = preparing.make_plan(engine, wish)
+    machine = preparing.machine_here(engine)
+    plan = preparing.make_plan(engine, wish, machine)
     prefix = current(engine, wish)
     if prefix is None:
         state = "not-made" if preparing.is_approved(engine, wish) else "not-approved"
@@ -143,10 +148,13 @@ def inspect(engine: Engine, target: Target) -> State:
     made = {item.name: item.version for item in prefix.packages}
     there = {item.name: item.version for item in installed(engine, prefix)}
     size = engine.store.sizes(prefix.key)
-    stale = prefix.plan != plan.digest()
+    stale = prefix.plan != plan.digest() or prefix.accelerator != plan.accelerator
+    locked = engine.store.lock(prefix.lock)
+    tags = dict.fromkeys(part.accelerator for part in locked.parts if part.accelerator) if locked else ()
     state = "in-use" if engine.store.in_use(prefix.key) else "ready"
     return State(
         wish=wish, plan=plan, state="out-of-date" if stale else state, prefix=prefix, drift=difference(made, there),
+        machine_drift=drifting.drift(prefix, plan, machine, there, drifting.recorded(prefix)), accelerators=tuple(tags),
         unique=size.unique, shared=size.shared,
     )  # fmt: skip
 

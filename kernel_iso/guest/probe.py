@@ -450,6 +450,11 @@ def ask_cuda(paths: "typing.Iterable[str]") -> "dict[str, typing.Any]":
     """What libcuda tells of every GPU, in CUDA's order: `code` of its start (None: no library) and the like."""
     # It would tell only of the visible ones, with other numbers.
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    return visible_to_cuda(paths)
+
+
+def visible_to_cuda(paths: "typing.Iterable[str]") -> "dict[str, typing.Any]":
+    """The same of the GPUs that this process may see."""
     cuda = loaded(paths)
     if cuda is None:
         return {"code": None}

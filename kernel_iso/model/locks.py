@@ -35,6 +35,8 @@ class Lock(Record, frozen=True, kw_only=True):
     `plan` is `Plan.digest()`. `companions` are the canonical names that only the kernel needs. `detached` is a
     second PEP 751 text: the companion set, when it cannot live beside what the person pins; it is installed
     into a folder of its own. `python` is the minor version it was made for, `source` tells where it came from.
+    `brought_torch` is the newest torch that turned out to come along where nothing asked is known to need it: with
+    it the next start chooses the same build without resolving.
     """
 
     plan: str
@@ -43,12 +45,14 @@ class Lock(Record, frozen=True, kw_only=True):
     companions: tuple[str, ...] = ()
     detached: str = ""
     source: str = ""
+    brought_torch: str = ""
 
     def digest(self) -> str:
         """The digest of the artefacts."""
         data = self.to_json()
         data.pop("source", None)
         data.pop("plan", None)
+        data.pop("brought_torch", None)
         return digest({"lock": data})
 
     def part(self, platform: str, accelerator: str) -> Part | None:

@@ -8,7 +8,7 @@ from kernel_iso.model.specs import Index
 
 NOT_LOCKED = (
     "reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts",
-    "platforms", "accelerator", "build_index", "build_limits",
+    "platforms", "libc", "accelerator", "build_index", "build_limits", "brought_torch",
 )  # fmt: skip
 """Fields of a Plan that do not change which artefacts a lock holds."""
 
@@ -26,8 +26,9 @@ class Plan(Record, frozen=True, kw_only=True):
     `python` is the interpreter chosen; only its minor version is part of what a lock answers. `companions` are
     requirements of the kernel itself. `accelerator` is the build tag chosen (`cpu`, `cu126`, …; "" where
     nothing asked depends on one), `build_index` the name of the index of that build where it has one of its own, and
-    `build_limits` are constraints that keep the resolver at releases which the accelerator can run. `env` are the
-    variables for the kernel, `own_paths` folders for its `sys.path`.
+    `build_limits` are constraints that keep the resolver at releases which the accelerator can run. `brought_torch` is
+    the newest torch that what is asked for may bring along, where nothing asked is known to need torch. `libc` is that of
+    the machine, as `Machine.libc` has it. `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
     """
 
     backend: str
@@ -44,7 +45,9 @@ class Plan(Record, frozen=True, kw_only=True):
     accelerator: str = ""
     build_index: str = ""
     build_limits: tuple[str, ...] = ()
+    brought_torch: str = ""
     platforms: tuple[str, ...] = ()
+    libc: str = ""
     exclude_newer: str = ""
     env: tuple[tuple[str, str], ...] = ()
     own_code: str = "path"
@@ -65,6 +68,9 @@ class Plan(Record, frozen=True, kw_only=True):
         # One lock format serves both PyPI backends; the artefacts do not depend on who installs them.
         data["backend"] = "conda" if self.backend == "conda" else "pypi"
         data["python"] = self.python.minor
+        # In which order something is declared means nothing: what is undone may stand elsewhere than before.
+        for key in ("requirements", "constraints"):
+            data[key] = sorted(data.get(key, ()))
         if self.build_index:
             # What binds to a build differs from machine to machine; what is asked does not.
             data["indexes"] = [item for item in data["indexes"] if item["name"] != self.build_index]

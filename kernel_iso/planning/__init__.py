@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from kernel_iso.model import Machine, Plan, Policy, Python, Spec
 from kernel_iso.planning.accelerators import accelerator
 from kernel_iso.planning.backends import backend
+from kernel_iso.planning.builds import enough, unfit
 from kernel_iso.planning.cooldown import exclude_newer
 from kernel_iso.planning.environments import kernel_environment
 from kernel_iso.planning.indexes import channels, indexes
@@ -37,18 +38,33 @@ RULES: dict[str, Rule] = {
 """The rules by the name that their Reasons carry, in the order in which they decide."""
 
 
-def plan(spec: Spec, machine: Machine, policy: Policy, *, now: datetime | None = None) -> Plan:
+def plan(
+    spec: Spec,
+    machine: Machine,
+    policy: Policy,
+    *,
+    now: datetime | None = None,
+    torch_backend: str = "",
+    brought_torch: str = "",
+) -> Plan:
     """The decision: what will be locked and realised on this machine under this policy, with its reasons.
 
     `now` (with a time zone) is the clock unless given; it matters only where one of two cool-downs is a date
-    and the other an age. Raises `SpecError` where the wish is malformed and `ImpossibleError` where it cannot
-    be had; each rule tells its codes.
+    and the other an age. `torch_backend` and `brought_torch` are as `Case` tells. Raises `SpecError` where the
+    wish is malformed and `ImpossibleError` where it cannot be had; each rule tells its codes.
     """
-    case = Case(spec=spec, machine=machine, policy=policy, now=now or datetime.now(UTC))
+    case = Case(
+        spec=spec,
+        machine=machine,
+        policy=policy,
+        now=now or datetime.now(UTC),
+        torch_backend=torch_backend,
+        brought_torch=brought_torch,
+    )
     decision = Plan(backend="", python=Python(version="", path=""))
     for rule in RULES.values():
         decision = rule(decision, case)
     return decision
 
 
-__all__ = ["RULES", "Case", "Rule", "choose", "kernel_environment", "plan"]
+__all__ = ["RULES", "Case", "Rule", "choose", "enough", "kernel_environment", "plan", "unfit"]

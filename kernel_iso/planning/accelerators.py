@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
+import msgspec
 
 from kernel_iso.accelerators import Release, Table, cuda_of, kind, loadable, numbers, table
 from kernel_iso.errors import ImpossibleError
-from kernel_iso.model import Index, Plan
+from kernel_iso.model import Plan
 from kernel_iso.planning import torches
+from kernel_iso.planning.asking import VARIABLE, Asked, asked
 from kernel_iso.planning.builds import (
+    NAMES,
     Build,
     Device,
     best,
@@ -22,13 +24,12 @@ from kernel_iso.planning.builds import (
     served,
     serves,
 )
-from kernel_iso.planning.indexes import comparable
+from kernel_iso.planning.indexes import torch_index, torch_tag
 from kernel_iso.planning.others import others
 from kernel_iso.planning.rules import Case, attempt, decided, listed
 from kernel_iso.planning.stepping_aside import aside
 from kernel_iso.planning.torches import Wish
 
-_NAMES = {"cuda": "NVIDIA GPU", "rocm": "AMD GPU", "xpu": "Intel GPU"}
 _SELECT = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "HIP_VISIBLE_DEVICES", "xpu": "ZE_AFFINITY_MASK"}
 
 
@@ -69,6 +70,7 @@ def accelerator(plan: Plan, case: Case) -> Plan:
     Source of the rule: `accelerators.toml`, and NVIDIA's compatibility guides as `kernel_iso.accelerators` says.
     """
     data = table()
+    plan = msgspec.structs.replace(plan, brought_torch=case.brought_torch)
     wish = torches.wish(plan, case, data)
     if wish is None:
         asked = case.spec.accelerator
@@ -81,16 +83,18 @@ def accelerator(plan: Plan, case: Case) -> Plan:
     left = aside(wish, plan, case, data)
     if left is not None:
         tag, text = left
+        passed = (f"{VARIABLE} is passed over",) if case.torch_backend not in ("", "auto") else ()
         return decided(
-            plan, "accelerator", "; ".join((text, *others(plan, case, data, tag))), accelerator=tag
+            plan, "accelerator", "; ".join((text, *passed, *others(plan, case, data, tag))), accelerator=tag
         )
     choice = _choice(_question(wish, plan, case, data))
+    plan = _unbound(plan, case, data)
     why = "; ".join((*choice.why, *others(plan, case, data, choice.tag)))
     limits = choice.constraints
     if case.machine.os == "macos" or not choice.tag:
         # There the default index has the one build there is.
         return decided(plan, "accelerator", why, accelerator=choice.tag, build_limits=limits)
-    index = _index(choice.tag, case)
+    index = torch_index(choice.tag, case.policy)
     bound = {name for name, _ in plan.pins}
     pins = tuple((name, index.name) for name in data.family(choice.tag) if name not in bound)
     indexes = plan.indexes if index in plan.indexes else (*plan.indexes, index)
@@ -106,15 +110,14 @@ def accelerator(plan: Plan, case: Case) -> Plan:
     )
 
 
-def _index(tag: str, case: Case) -> Index:
-    """The index of a tag: the policy's own, where it has one at that URL."""
-    url = f"{case.policy.torch_index.rstrip('/')}/{tag}"
-    for ours in case.policy.indexes:
-        if comparable(ours.url) == comparable(url):
-            return ours
-    taken = {canonicalize_name(each.name) for each in case.policy.indexes}
-    name = f"pytorch-{tag}"
-    return Index(name=f"{name}-builds" if canonicalize_name(name) in taken else name, url=url, explicit=True)
+def _unbound(plan: Plan, case: Case, data: Table) -> Plan:
+    """The plan without the wish's own bindings of the family to indexes of torch's builds: they said which build."""
+    tags = {index.name: torch_tag(index.url, case.policy) for index in plan.indexes}
+    family = {name for tag in tags.values() if tag for name in data.family(tag)}
+    pins = tuple(pin for pin in plan.pins if not (pin[0] in family and tags.get(pin[1])))
+    freed = {index for _, index in plan.pins} - {index for _, index in pins}
+    indexes = tuple(index for index in plan.indexes if not (index.explicit and index.name in freed))
+    return msgspec.structs.replace(plan, pins=pins, indexes=indexes)
 
 
 def _question(wish: Wish, plan: Plan, case: Case, data: Table) -> Question:
@@ -160,40 +163,37 @@ def _question(wish: Wish, plan: Plan, case: Case, data: Table) -> Question:
 
 
 def _choice(ask: Question) -> Choice:
-    asked = ask.case.spec.accelerator
-    if asked not in ("", "auto"):
-        choice = _explicit(ask, asked, f"the build `{asked}` is asked for")
-    elif ask.wish.local:
-        choice = _explicit(ask, ask.wish.local, f"a version is pinned to the build `+{ask.wish.local}`")
-    elif set(ask.wish.names) & set(ask.table.directml):
-        choice = _explicit(ask, "cpu", "torch-directml works over the CPU build")
-    else:
-        choice = _automatic(ask)
-    return replace(choice, why=(*choice.why, *ask.notes))
+    wanted = asked(ask.wish, ask.plan, ask.case, ask.table)
+    choice = _explicit(ask, wanted) if wanted.tag else _automatic(ask)
+    brought = ask.case.brought_torch
+    along = (f"nothing that is asked for is known to need torch, and it brings torch up to {brought} along",)
+    return replace(choice, why=(*choice.why, *ask.notes, *wanted.notes, *(along if brought else ())))
 
 
-def _explicit(ask: Question, tag: str, text: str) -> Choice:
+def _explicit(ask: Question, wanted: Asked) -> Choice:
     """The newest release that has the tag, with a warning where this machine cannot run it."""
+    tag, text = wanted.tag, wanted.text
     among = ask.builds(tag=tag)
     if not among:
-        return _unknown(ask, tag, text)
+        return _unknown(ask, wanted)
     found, _ = devices(ask.case.machine, ask.table, kind(tag))
-    wanted = served(found, among, ask.table)
-    pick = best(wanted, among, ask.table) if wanted else among[0]
+    able = served(found, among, ask.table)
+    pick = best(able, among, ask.table) if able else among[0]
     why = [text]
-    if kind(tag) in _NAMES and not found:
+    if kind(tag) in NAMES and not found:
         why.append(
-            f"this machine has no {_NAMES[kind(tag)]} that the kernel sees, so it computes on the CPU here"
+            f"this machine has no {NAMES[kind(tag)]} that the kernel sees, so it computes on the CPU here"
         )
-    why += _left_out(ask, pick, found, wanted)
-    return Choice(tag=tag, why=(*why, *_caveats(ask, pick, wanted)), constraints=_limits(ask, pick, wanted))
+    why += _left_out(ask, pick, found, able)
+    return Choice(tag=tag, why=(*why, *_caveats(ask, pick, able)), constraints=_limits(ask, pick, able))
 
 
-def _unknown(ask: Question, tag: str, text: str) -> Choice:
+def _unknown(ask: Question, wanted: Asked) -> Choice:
     """A tag newer than the table is tried; every other one does not exist."""
+    tag, text = wanted.tag, wanted.text
     known = builds(ask.table.releases, ask.machine, ask.table, tag="") + tuple(
         build
-        for of in ("cpu", "mps", *_NAMES)
+        for of in ("cpu", "mps", *NAMES)
         for build in builds(ask.table.releases, ask.machine, ask.table, of=of)
     )
     alike = [
@@ -211,7 +211,7 @@ def _unknown(ask: Question, tag: str, text: str) -> Choice:
         "no-such-accelerator-build",
         attempt(ask.case.spec),
         f"{text}, which {ask.wish.text} has not for {ask.machine} and Python {ask.plan.python.minor}; {range_}",
-        f"torch {ask.here[0].release} has {listed(tags)}: ask for one of these, or leave `accelerator` out"
+        f"torch {ask.here[0].release} has {listed(tags)}: ask for one of these, or {wanted.undo}"
         + (f", or ask for torch=={have[0]}.*" if have else ""),
     )
 
@@ -221,7 +221,7 @@ def _automatic(ask: Question) -> Choice:
     if ask.case.machine.os == "macos":
         return _apple(ask)
     why: list[str] = []
-    for of, name in _NAMES.items():
+    for of, name in NAMES.items():
         found, hidden = devices(ask.case.machine, ask.table, of)
         if hidden:
             why.append(f"hidden from the kernel: {listed(each.text for each in hidden)}")
@@ -294,7 +294,7 @@ def _passed_over(ask: Question, pick: Build, wanted: Sequence[Device], among: Se
 def _left_out(ask: Question, pick: Build, found: Sequence[Device], wanted: Sequence[Device]) -> list[str]:
     """What the build does not serve, why, and how to select what it does serve."""
     of = kind(pick.tag)
-    among = ask.builds(of=of) if of in _NAMES else ()
+    among = ask.builds(of=of) if of in NAMES else ()
     texts = []
     for device in found:
         if device in wanted:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from kernel_iso.accelerators import Code, Release, Table, cuda_of, kind, loadable, numbers, sm
 from kernel_iso.model import Accelerator, Machine
 
+NAMES = {"cuda": "NVIDIA GPU", "rocm": "AMD GPU", "xpu": "Intel GPU"}
+"""What people call the devices of each kind, in the order in which a kind is chosen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -119,6 +122,46 @@ def best(wanted: Sequence[Device], among: Sequence[Build], table: Table) -> Buil
         if exact
         else min(able, key=lambda each: cuda_of(each.tag))
     )
+
+
+def unfit(tag: str, release: str, machine: Machine, table: Table) -> str:
+    """Why a build of a torch ("2.14.1") computes on no device of a machine, with the numbers; "" where it does.
+
+    "" also for what is built for no device, and for what the table does not know.
+    """
+    of = kind(tag)
+    if of not in NAMES:
+        return ""
+    found, _ = devices(machine, table, of)
+    if not found:
+        return f"this machine has no {NAMES[of]} that the kernel sees"
+    every = builds(table.releases, machine.tag, table, tag=tag)
+    build = next((each for each in every if each.release.key == numbers(release)[:2]), None)
+    if build is None or any(serves(build, each, table) for each in found):
+        return ""
+    return obstacle(build, found, builds(table.releases, machine.tag, table, of=of), table)
+
+
+def enough(parts: Sequence[tuple[str, str]], chosen: str, machine: Machine, table: Table) -> str:
+    """Of builds that are at hand (tag, torch's version), one that serves what the `chosen` tag would; "" where none does.
+
+    Devices that are left out by the choice too do not count. The nearest to the driver's CUDA is taken.
+    """
+    of = kind(chosen)
+    found, _ = devices(machine, table, of)
+    known = {
+        tag: builds(table.releases, machine.tag, table, tag=tag)
+        for tag in {chosen, *(tag for tag, _ in parts)}
+    }
+    wanted = [each for each in found if any(serves(build, each, table) for build in known[chosen])]
+    among = [
+        build
+        for tag, version in parts
+        for build in known[tag]
+        if kind(tag) == of and build.release.key == numbers(version)[:2]
+    ]
+    able = [build for build in among if all(serves(build, each, table) for each in wanted)]
+    return best(wanted, able, table).tag if wanted and able else ""
 
 
 def least(found: Sequence[Device]) -> str:

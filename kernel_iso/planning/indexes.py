@@ -8,7 +8,9 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Index, Plan, Policy
+from kernel_iso.model.policies import PYPI
 from kernel_iso.planning.rules import Case, attempt, decided, listed, without_credentials
+from kernel_iso.planning.torches import is_tag
 
 _PORTS = {"http": 80, "https": 443}
 _CONDA_HOST = "https://conda.anaconda.org/"
@@ -33,6 +35,8 @@ def comparable(url: str) -> str:
 def indexes(plan: Plan, case: Case) -> Plan:
     """Use the policy's indexes in the policy's order; what a notebook names must be one of them, by its URL.
 
+    An index of torch's builds (`Policy.torch_index`) is one of them too, and serves only what is bound to it.
+
     A package stays bound to the index it names, under the policy's name for it. An explicit index to which
     nothing is bound is left out: it serves nothing. Raises `ImpossibleError` (`index-not-allowed`) and
     `SpecError` (`unknown-index`) where a package is bound to an index that is nowhere declared.
@@ -40,7 +44,8 @@ def indexes(plan: Plan, case: Case) -> Plan:
     spec, policy = case.spec, case.policy
     # Names are compared as package names are, for that is how a notebook's are normalised when it is read.
     names = {canonicalize_name(index.name): index.name for index in policy.indexes}
-    names |= {canonicalize_name(index.name): _allowed(index, case).name for index in spec.indexes}
+    allowed = {canonicalize_name(index.name): _allowed(index, case) for index in spec.indexes}
+    names |= {name: index.name for name, index in allowed.items()}
     for package, name in spec.pins:
         if canonicalize_name(name) not in names:
             raise SpecError(
@@ -52,7 +57,8 @@ def indexes(plan: Plan, case: Case) -> Plan:
             )
     pins = tuple((canonicalize_name(package), names[canonicalize_name(name)]) for package, name in spec.pins)
     bound = {name for _, name in pins}
-    used = tuple(index for index in policy.indexes if not index.explicit or index.name in bound)
+    candidates = dict.fromkeys((*policy.indexes, *allowed.values()))
+    used = tuple(index for index in candidates if not index.explicit or index.name in bound)
     return decided(
         plan,
         "indexes",
@@ -63,11 +69,48 @@ def indexes(plan: Plan, case: Case) -> Plan:
     )
 
 
+def torch_index(tag: str, policy: Policy) -> Index:
+    """The index of torch's builds with a tag: the policy's own, where it has one at that URL."""
+    url = f"{policy.torch_index.rstrip('/')}/{tag}"
+    for ours in policy.indexes:
+        if comparable(ours.url) == comparable(url):
+            return ours
+    taken = {canonicalize_name(each.name) for each in policy.indexes}
+    name = f"pytorch-{tag}"
+    return Index(name=f"{name}-builds" if canonicalize_name(name) in taken else name, url=url, explicit=True)
+
+
+def torch_tag(url: str, policy: Policy) -> str:
+    """The tag whose builds the index at a URL serves, "" where it is none of `Policy.torch_index`.
+
+    >>> torch_tag("https://download.pytorch.org/whl/cu126/", Policy())
+    'cu126'
+    """
+    base, _, tag = comparable(url).rpartition("/")
+    ours = not no_torch_index(policy) and base == comparable(policy.torch_index)
+    return tag if ours and is_tag(tag) else ""
+
+
+def no_torch_index(policy: Policy) -> str:
+    """Why the indexes of torch's builds are not used, or ""."""
+    if not policy.torch_index:
+        return f"no index of torch's builds is set ({policy.source_of('torch_index')})"
+    public = any(comparable(index.url) == comparable(PYPI.url) for index in policy.indexes)
+    default = policy.torch_index == Policy().torch_index and policy.source_of("torch_index") == "default"
+    if default and not public:
+        # Who closes the public index has not opened another one.
+        names = listed(index.name for index in policy.indexes) or "no index"
+        return f"packages come from {names} ({policy.source_of('indexes')}), and no `torch-index` is set beside it"
+    return ""
+
+
 def _allowed(index: Index, case: Case) -> Index:
     """The policy's index at the same URL."""
     for ours in case.policy.indexes:
         if comparable(ours.url) == comparable(index.url):
             return ours
+    if tag := torch_tag(index.url, case.policy):
+        return torch_index(tag, case.policy)
     shown = comparable(index.url).split("?")[0]
     known = listed(f"{ours.name} ({comparable(ours.url)})" for ours in case.policy.indexes)
     raise ImpossibleError(

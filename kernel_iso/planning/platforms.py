@@ -11,9 +11,9 @@ def platforms(plan: Plan, case: Case) -> Plan:
     here = case.machine.tag
     asked = tuple(dict.fromkeys(name or here for name in case.policy.platforms))
     if asked in ((), (here,)):
-        return decided(plan, "platforms", platforms=(here,))
+        return decided(plan, "platforms", platforms=(here,), libc=case.machine.libc)
     where = case.policy.source_of("platforms")
     text = f"locked for {listed(asked)}, as the policy ({where}) says"
     if here not in asked:
         asked, text = (*asked, here), f"{text}, and for this machine, {here}"
-    return decided(plan, "platforms", text, platforms=asked)
+    return decided(plan, "platforms", text, platforms=asked, libc=case.machine.libc)

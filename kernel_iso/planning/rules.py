@@ -14,12 +14,17 @@ from kernel_iso.model import Machine, Plan, Policy, Reason, Spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What a plan is made from; `now` has a time zone."""
+    """What a plan is made from; `now` has a time zone.
+
+    `torch_backend` is the person's `UV_TORCH_BACKEND`; `brought_torch` is `Lock.brought_torch`.
+    """
 
     spec: Spec
     machine: Machine
     policy: Policy
     now: datetime
+    torch_backend: str = ""
+    brought_torch: str = ""
 
 
 Rule = Callable[[Plan, Case], Plan]

@@ -6,11 +6,10 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso.accelerators import Table
 from kernel_iso.errors import ImpossibleError, SpecError
-from kernel_iso.model import Plan, Policy
-from kernel_iso.model.policies import PYPI
-from kernel_iso.planning import torches
-from kernel_iso.planning.indexes import comparable
-from kernel_iso.planning.rules import Case, attempt, listed
+from kernel_iso.model import Plan
+from kernel_iso.planning import asking, torches
+from kernel_iso.planning.indexes import comparable, no_torch_index, torch_tag
+from kernel_iso.planning.rules import Case, attempt
 from kernel_iso.planning.torches import Wish
 
 
@@ -22,14 +21,17 @@ def aside(wish: Wish, plan: Plan, case: Case, table: Table) -> tuple[str, str] |
     Raises `SpecError` (`accelerator-contradicts`) and `ImpossibleError` (`no-torch-index`).
     """
     asked = "" if case.spec.accelerator == "auto" else case.spec.accelerator
-    if asked and torches.is_tag(wish.local) and wish.local != asked:
+    wanted = asked or asking.bound(plan, case, table)
+    if wanted and torches.is_tag(wish.local) and wish.local != wanted:
         raise SpecError(
             "accelerator-contradicts",
             attempt(case.spec),
-            f"the build `{asked}` is asked for, and a version is pinned to the build `+{wish.local}`",
-            f'set accelerator = "{wish.local}", or leave one of the two out',
+            f"the build `{wanted}` is asked for, and a version is pinned to the build `+{wish.local}`",
+            f'set accelerator = "{wish.local}", or leave one of the two out'
+            if asked
+            else f"bind torch to the index of {wish.local}, or leave one of the two out",
         )
-    if own := _bound(plan, table):
+    if own := _bound(plan, case, table):
         return own
     if closed := _closed(plan, case):
         if asked and not _default(asked, case):
@@ -64,12 +66,12 @@ def _outside(wish: Wish, case: Case, table: Table) -> tuple[str, str] | None:
     return None
 
 
-def _bound(plan: Plan, table: Table) -> tuple[str, str] | None:
-    """The notebook's own binding; its index tells the tag where it is named as PyTorch's are."""
+def _bound(plan: Plan, case: Case, table: Table) -> tuple[str, str] | None:
+    """The notebook's own binding, but to an index of torch's builds; the index tells the tag where it is named so."""
     index = next((index for name, index in plan.pins if name in table.bound), "")
-    if not index:
-        return None
     url = next((each.url for each in plan.indexes if each.name == index), "")
+    if not index or torch_tag(url, case.policy):
+        return None
     last = comparable(url).rsplit("/", 1)[-1]
     tag = last if last in table.tags or torches.is_tag(last) else ""
     return tag, f"torch is bound to {index} where the wish is declared, so no build is chosen"
@@ -77,18 +79,9 @@ def _bound(plan: Plan, table: Table) -> tuple[str, str] | None:
 
 def _closed(plan: Plan, case: Case) -> str:
     """Why the builds' own indexes are not used, or ""."""
-    policy = case.policy
     if plan.backend == "virtualenv":
         return "the virtualenv backend takes everything from one index"
-    if not policy.torch_index:
-        return f"no index of torch's builds is set ({policy.source_of('torch_index')})"
-    public = any(comparable(index.url) == comparable(PYPI.url) for index in policy.indexes)
-    default = policy.torch_index == Policy().torch_index and policy.source_of("torch_index") == "default"
-    if default and not public:
-        # Who closes the public index has not opened another one.
-        names = listed(index.name for index in policy.indexes) or "no index"
-        return f"packages come from {names} ({policy.source_of('indexes')}), and no `torch-index` is set beside it"
-    return ""
+    return no_torch_index(case.policy)
 
 
 def _default(asked: str, case: Case) -> bool:

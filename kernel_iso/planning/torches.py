@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from kernel_iso.accelerators import Release, Table, kind, numbers
+from kernel_iso.accelerators import Release, Table, numbers
 from kernel_iso.model import Plan
 from kernel_iso.planning.rules import Case
 
@@ -71,6 +72,8 @@ def _patches(minor: str) -> Iterator[str]:
 def wish(plan: Plan, case: Case, table: Table) -> Wish | None:
     """What of torch is asked for, or None where nothing that is asked for needs it."""
     asked = [*applicable(plan.requirements, plan, case)]
+    if case.brought_torch:
+        asked.append(Requirement(f"torch<={case.brought_torch}"))
     names = tuple(dict.fromkeys(name for each in asked if (name := _needing(each, table))))
     if not names:
         return None
@@ -146,4 +149,4 @@ def is_tag(text: str) -> bool:
     >>> is_tag("cu126"), is_tag("rocm7.2"), is_tag("computecanada")
     (True, True, False)
     """
-    return kind(text) in ("cuda", "rocm", "cpu", "xpu")
+    return re.fullmatch(r"cpu|cu\d+|rocm\d+(\.\d+)+|xpu", text) is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -336,3 +337,23 @@ def test_the_audit_log_has_approvals_and_installs(iso: Iso, tmp_path: Path) -> N
     lost = str(tmp_path / "nowhere" / "audit.ndjson")
     write(tmp_path / "b.ipynb", ["blue"])
     assert iso("trust", "b.ipynb", KERNEL_ISO_AUDIT_LOG=lost)["code"] == "audit-log-unwritable"
+
+
+def test_a_lock_for_a_machine_with_an_older_libc_takes_what_runs_there(
+    iso: Iso, index: Wheelhouse, tmp_path: Path
+) -> None:
+    """A new login node in front of old compute nodes; musl is another matter, and told to be."""
+    arch = platform.machine()
+    index.wheel("native", "1.0", tag=f"py3-none-manylinux_2_17_{arch}")
+    index.wheel("native", "2.0", tag=f"py3-none-manylinux_2_28_{arch}")
+    write(tmp_path / "a.ipynb", ["native"])
+    iso("trust", "a.ipynb")
+    machine = iso("probe")
+    machine.pop("status")
+    node = tmp_path / "node.json"
+    node.write_text(json.dumps(machine | {"libc": "glibc 2.17"}))
+    assert iso("lock", "a.ipynb", "--machine", "node.json")["packages"]["native"] == "1.0"
+    node.write_text(json.dumps(machine | {"libc": "musl 1.2"}))
+    assert iso("lock", "a.ipynb", "--machine", "node.json")["code"] == "no-such-platform"
+    iso("upgrade", "--notebook", "a.ipynb")
+    assert iso("lock", "a.ipynb")["packages"]["native"] == "2.0"

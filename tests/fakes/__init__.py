@@ -33,3 +33,14 @@ def tree(root: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir() if name.endswith("/") else path.write_text(text, encoding="utf-8")
     return root
+
+
+def torch_files(version: str, *archs: str) -> dict[str, str]:
+    """The files of a stand-in torch for a wheel: a build as its local version says, with code for `archs` ("sm_86")."""
+    tag = version.partition("+")[2]
+    cuda = f"{tag[2:-1]}.{tag[-1]}" if tag.startswith("cu") else ""
+    build = f"VERSION, CUDA, ARCHS = {version!r}, {cuda!r}, {[*archs]!r}\n"
+    return {
+        "torch/__init__.py": (HERE / "standin_torch.py").read_text(encoding="utf-8"),
+        "torch/_build.py": build,
+    }

@@ -3,6 +3,24 @@
 #define _GNU_SOURCE
 #include "fake.h"
 
+/* Keep what CUDA_VISIBLE_DEVICES names: places, or UUIDs from their beginning; the first that is none ends it. */
+static int choose(const char *value) {
+    struct gpu kept[MOST];
+    int count = 0;
+    char *copy = strdup(value), *rest = copy, *entry;
+    while ((entry = strsep(&rest, ",")) && *entry && count < MOST) {
+        int place = 0;
+        if (*entry >= '0' && *entry <= '9') place = atoi(entry);
+        else while (place < gpu_count && strncmp(gpus[place].uuid, entry, strlen(entry))) place++;
+        if (place >= gpu_count) break;
+        kept[count++] = gpus[place];
+    }
+    free(copy);
+    memcpy(gpus, kept, count * sizeof *kept);
+    gpu_count = count;
+    return count ? 0 : *value >= '0' && *value <= '9' ? 101 : 100;
+}
+
 int cuDriverGetVersion(int *version) {
     *version = atoi(told("FAKE_CUDA", "12080"));
     return 0;
@@ -11,9 +29,8 @@ int cuInit(unsigned flags) {
     (void)flags;
     fault("cuda");
     read_gpus(told("FAKE_CUDA_GPUS", told("FAKE_GPUS", "")));
-    /* Whoever wants all devices must have taken the variable away. */
-    if (getenv("CUDA_VISIBLE_DEVICES")) return 100;
-    return atoi(told("FAKE_CUDA_CODE", gpu_count ? "0" : "100"));
+    if (atoi(told("FAKE_CUDA_CODE", "0"))) return atoi(getenv("FAKE_CUDA_CODE"));
+    return getenv("CUDA_VISIBLE_DEVICES") ? choose(getenv("CUDA_VISIBLE_DEVICES")) : gpu_count ? 0 : 100;
 }
 int cuDeviceGetCount(int *count) {
     *count = gpu_count;

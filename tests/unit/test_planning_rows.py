@@ -2,6 +2,7 @@
 
 A row gives what differs from `MACHINE` below, an empty Spec and the default Policy. `expect` holds fields of
 the Plan, `reasons` the whole text that a rule leaves, or a list of parts of it, `error` fields of the error.
+`torch_backend` is the person's UV_TORCH_BACKEND, `brought_torch` what a resolution showed.
 A file is named as its rule is; rows of one rule may lie in several (`accelerator.nvidia.toml`).
 """
 
@@ -54,13 +55,26 @@ def planned(row: dict[str, Any]) -> Plan:
         Machine.from_json(MACHINE | row.get("machine", {})),
         Policy.from_json(row.get("policy", {})),
         now=NOW,
+        torch_backend=row.get("torch_backend", ""),
+        brought_torch=row.get("brought_torch", ""),
     )
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{file}: {row['name']}") for file, row in rows()])
 def test_a_row_ends_in_what_it_expects(row: dict[str, Any]) -> None:
     """The row's plan has the fields and reasons that it expects, or it ends in the error that it expects."""
-    assert set(row) <= {"name", "spec", "machine", "policy", "expect", "reasons", "error"}
+    known = {
+        "name",
+        "spec",
+        "machine",
+        "policy",
+        "torch_backend",
+        "brought_torch",
+        "expect",
+        "reasons",
+        "error",
+    }
+    assert set(row) <= known
     assert row.get("expect") or row.get("reasons") or row.get("error"), (
         "a row that expects nothing proves nothing"
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import tomli_w
 
-from kernel_iso.backends.wheels import here
+from kernel_iso.backends.wheels import glibc, glibc_of, here
 from kernel_iso.errors import ImpossibleError
 from kernel_iso.model import Plan
 from kernel_iso.planning.cooldown import limit
@@ -25,6 +25,9 @@ _PLATFORMS = {
     "windows-arm64": "aarch64-pc-windows-msvc",
 }
 
+# The minor versions of glibc that uv can resolve for.
+_GLIBCS = (17, 28, *range(31, 41))
+
 
 def compiling(uv: str, plan: Plan, machine: str, cache: str) -> list[str]:
     """`uv pip compile` for one machine, without its files: wheels only, from the plan's indexes."""
@@ -32,7 +35,7 @@ def compiling(uv: str, plan: Plan, machine: str, cache: str) -> list[str]:
         *(uv, "pip", "compile"),
         *everywhere(plan, cache),
         *("--python", plan.python.path or sys.executable, "--python-version", plan.python.minor),
-        *platform(machine),
+        *platform(machine, plan.libc),
         *newest(plan, datetime.now(UTC)),
         *("--no-build", "--no-header"),
         *indexes(plan),
@@ -101,12 +104,16 @@ def safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name)
 
 
-def platform(machine: str) -> list[str]:
-    """For which machine; nothing for this one, whose interpreter knows best.
+def platform(machine: str, libc: str = "") -> list[str]:
+    """For which machine; nothing for this one, whose interpreter knows best, unless its `libc` is older than here.
 
     Raises `ImpossibleError` (`no-such-platform`).
+
+    >>> platform("macos-arm64"), platform(here(), "glibc 2.99")
+    (['--python-platform', 'aarch64-apple-darwin'], [])
     """
-    if machine == here():
+    minor = glibc_of(libc)
+    if machine == here() and (not minor or minor >= glibc()):
         return []
     if machine not in _PLATFORMS:
         raise ImpossibleError(
@@ -115,7 +122,22 @@ def platform(machine: str) -> list[str]:
             f"uv can lock from here for {', '.join(sorted(_PLATFORMS))}",
             "take it out of `platforms` in the policy, or lock on such a machine",
         )
-    return ["--python-platform", _PLATFORMS[machine]]
+    name = _PLATFORMS[machine]
+    if minor and "manylinux" in name:
+        most = minor if machine == here() else min(minor, 28)
+        name = f"{name.split('_2_')[0]}_2_{max(each for each in _GLIBCS if each <= max(most, 17))}"
+    return ["--python-platform", name]
+
+
+def system(machine: str) -> dict[str, str]:
+    """The variables that say which release of another machine's system is meant: uv takes macOS 13 unless told.
+
+    torch 2.12 and newer have wheels for macOS 14 only (PyPI, 2026-11). What is locked is checked where it is installed.
+
+    >>> system("linux-x86_64")
+    {}
+    """
+    return {"MACOSX_DEPLOYMENT_TARGET": "14.0"} if machine.startswith("macos-") and machine != here() else {}
 
 
 def newest(plan: Plan, now: datetime) -> list[str]:

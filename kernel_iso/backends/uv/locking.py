@@ -111,6 +111,7 @@ def _versions(place: Desk, machine: str, bound: frozenset[str]) -> tuple[Pick, .
             *_project(place, bound),
         ],
         cwd=str(place.folder),
+        env=commands.system(machine),
     )
     if done.status:
         raise explaining.uv(done.stderr, place.plan, machine)
@@ -181,9 +182,10 @@ def artefacts(
         *("--no-deps", "--generate-hashes", "--format", "pylock.toml", place.write("pins.in", pins)),
         *_project(place, bound),
     ]
-    done = place.run(commands.cached(command), cwd=str(place.folder))
+    env = commands.system(machine)
+    done = place.run(commands.cached(command), cwd=str(place.folder), env=env)
     if done.status and not place.plan.offline:
-        done = place.run(command, cwd=str(place.folder))
+        done = place.run(command, cwd=str(place.folder), env=env)
     if done.status:
         raise explaining.uv(done.stderr, place.plan, machine, what)
     return {package.name: package for package in _read(done).packages}
