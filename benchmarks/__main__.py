@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import answering, crowding, realising, starting
+from benchmarks import answering, crowding, listing, realising, starting
 from benchmarks.grounds import Ground
 from benchmarks.measuring import Section, about
 
@@ -15,6 +15,7 @@ SECTIONS = {
     "start": starting.measure,
     "realise": realising.measure,
     "engine": answering.measure,
+    "list": listing.measure,
     "crowd": crowding.measure,
 }
 

@@ -66,7 +66,11 @@ class Approvals:
 
     def has(self, digest: str) -> bool:
         """True where exactly this digest was approved here."""
-        return self._read(digest, self._secret()) is not None
+        return self.get(digest) is not None
+
+    def get(self, digest: str) -> Approval | None:
+        """The approval of exactly this digest, None where there is none that counts."""
+        return self._read(digest, self._secret())
 
     def all(self) -> tuple[Approval, ...]:
         """Every approval that counts, the oldest first."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kernel_iso import notebooks
 from kernel_iso import policy as policies
 from kernel_iso.engine import (
     doctoring,
     editing,
     environments,
+    handing,
     inspecting,
     preparing,
+    recording,
     running,
     targets,
     tidying,
 )
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import told, versions
+from kernel_iso.engine.doctoring import reporting
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
@@ -33,10 +39,20 @@ def target_of(engine: Engine, arguments: Arguments) -> Target:
     text, name = arguments.get("target") or "", arguments.get("name") or ""
     if not text and not name:
         text = engine.environ.get("KERNEL_ISO_NOTEBOOK", "")
-    return targets.named(text, name, cwd=str(Path.cwd()))
+    target = targets.named(text, name, cwd=engine.root or str(Path.cwd()), root=engine.root)
+    if arguments.get("document") and target.kind == "notebook":
+        document = notebooks.OpenDocument(Path(target.path), json.loads(arguments["document"]))
+        return replace(target, document=document)
+    return target
 
 
-def _ready(ready: Ready) -> tuple[dict[str, Any], str]:
+def changed(target: Target) -> dict[str, Any]:
+    """What the page must do to the document that it sent, {} where it sent none."""
+    return {"document": target.document.changes()} if target.document is not None else {}
+
+
+def ready_told(ready: Ready) -> tuple[dict[str, Any], str]:
+    """A prefix that is ready: for programs, and in one line for people."""
     prefix = ready.prefix
     data = {
         "key": prefix.key, "path": prefix.path, "python": prefix.python, "version": prefix.version,
@@ -52,11 +68,8 @@ def _ready(ready: Ready) -> tuple[dict[str, Any], str]:
 
 def plan(engine: Engine, arguments: Arguments) -> Outcome:
     """Say what would be made, and why; nothing is resolved or fetched."""
-    machine = None
-    if arguments.get("machine"):
-        machine = Machine.from_text(Path(arguments["machine"]).read_bytes())
     wish = preparing.read(engine, target_of(engine, arguments))
-    made = preparing.make_plan(engine, wish, machine)
+    made = preparing.make_plan(engine, wish, _recorded(arguments))
     approved = preparing.is_approved(engine, wish)
     lines = [
         f"{wish.target.label}: Python {made.python.version}, {made.backend}",
@@ -70,11 +83,22 @@ def plan(engine: Engine, arguments: Arguments) -> Outcome:
     return Outcome(data=data, text="\n".join(lines))
 
 
+def _recorded(arguments: Arguments) -> Machine | None:
+    """The recorded machine that `--machine` names, None where none is named."""
+    name = arguments.get("machine")
+    return recording.read(Path(name).expanduser()) if name else None
+
+
 def lock(engine: Engine, arguments: Arguments) -> Outcome:
     """Lock and lay the lock with the notebook."""
     tags = tuple(tag for tag in str(arguments.get("tags") or "").replace(",", " ").split())
+    target = target_of(engine, arguments)
     made, locked, where = editing.lock_in_place(
-        engine, target_of(engine, arguments), beside=bool(arguments.get("beside")), tags=tags
+        engine,
+        target,
+        beside=bool(arguments.get("beside")),
+        tags=tags,
+        elsewhere=_recorded(arguments),
     )
     count = len(versions(locked))
     named = [part.accelerator for part in locked.parts if part.accelerator]
@@ -85,19 +109,23 @@ def lock(engine: Engine, arguments: Arguments) -> Outcome:
         "packages": versions(locked),
         "where": where,
         "parts": [{"platform": part.platform, "accelerator": part.accelerator} for part in locked.parts],
+        **changed(target),
     }
     return Outcome(data=data, text=f"locked {count} packages for Python {locked.python}{builds} in {where}")
 
 
 def realise(engine: Engine, arguments: Arguments) -> Outcome:
     """Make the prefix, or find it ready."""
+    target = target_of(engine, arguments)
+    if target.kind == "notebook":
+        handing.settle(engine, Path(target.path))
     ready = preparing.realise(
         engine,
-        target_of(engine, arguments),
+        target,
         fresh=bool(arguments.get("fresh")),
         trust=arguments.get("trust") or "",
     )
-    data, text = _ready(ready)
+    data, text = ready_told(ready)
     return Outcome(data=data, text=text)
 
 
@@ -123,22 +151,23 @@ def _split(engine: Engine, arguments: Arguments) -> tuple[Target, tuple[str, ...
     """A notebook named first among the packages is the target: `kernel-iso add analysis.ipynb polars`."""
     words = [*(arguments.get("packages") or ())]
     if words and words[0].endswith((".ipynb", ".py")) and not arguments.get("name"):
-        return target_of(engine, {"target": words[0]}), tuple(words[1:])
-    return target_of(engine, {"target": arguments.get("notebook"), "name": arguments.get("name")}), tuple(
-        words
-    )
+        return target_of(engine, {**arguments, "target": words[0]}), tuple(words[1:])
+    named = arguments.get("notebook") or arguments.get("target")
+    return target_of(engine, {**arguments, "target": named}), tuple(words)
 
 
-def _edited(edited: editing.Edited, *, dry: bool) -> Outcome:
+def edit_told(edited: editing.Edited, target: Target, *, dry: bool) -> Outcome:
+    """What an edit did, or would do."""
     data: dict[str, Any] = {
         "changes": [item.to_json() for item in edited.changes], "dry": dry, "written": edited.written,
+        **({} if dry else changed(target)),
     }  # fmt: skip
     lines = [
         ("would change:" if dry else "changed:") if edited.changes else "",
         told(edited.changes, edited.companions),
     ]
     if edited.ready is not None:
-        data["ready"], text = _ready(edited.ready)
+        data["ready"], text = ready_told(edited.ready)
         lines += [text] + ([f"written to {edited.written}"] if edited.written else [])
     return Outcome(data=data, text="\n".join(line for line in lines if line))
 
@@ -147,64 +176,31 @@ def add(engine: Engine, arguments: Arguments) -> Outcome:
     """Declare and install more."""
     target, words = _split(engine, arguments)
     dry = bool(arguments.get("dry"))
-    return _edited(editing.add(engine, target, words, here=bool(arguments.get("here")), dry=dry), dry=dry)
+    edited = editing.add(engine, target, words, here=bool(arguments.get("here")), dry=dry)
+    return edit_told(edited, target, dry=dry)
 
 
 def remove(engine: Engine, arguments: Arguments) -> Outcome:
     """Declare and install less."""
     target, words = _split(engine, arguments)
     dry = bool(arguments.get("dry"))
-    return _edited(editing.remove(engine, target, words, here=bool(arguments.get("here")), dry=dry), dry=dry)
+    edited = editing.remove(engine, target, words, here=bool(arguments.get("here")), dry=dry)
+    return edit_told(edited, target, dry=dry)
 
 
 def upgrade(engine: Engine, arguments: Arguments) -> Outcome:
     """Lock again with newer versions."""
     target, words = _split(engine, arguments)
     dry = bool(arguments.get("dry"))
-    return _edited(editing.upgrade(engine, target, words, dry=dry), dry=dry)
+    return edit_told(editing.upgrade(engine, target, words, dry=dry), target, dry=dry)
 
 
-def packages(engine: Engine, arguments: Arguments) -> Outcome:
-    """List what is installed."""
-    found = inspecting.packages(engine, target_of(engine, arguments))
-    width = max((len(item.name) for item in found), default=0)
-    lines = [f"{item.name:<{width}}  {item.version:<12}  {item.role}".rstrip() for item in found]
-    return Outcome(data={"packages": [item.to_json() for item in found]}, text="\n".join(lines))
-
-
-def tree(engine: Engine, arguments: Arguments) -> Outcome:
-    """Show what pulled what in."""
-    found = inspecting.packages(engine, target_of(engine, arguments))
-    lines = inspecting.tree(found, arguments.get("package") or "")
-    return Outcome(
-        data={"tree": lines, "packages": [item.to_json() for item in found]}, text="\n".join(lines)
-    )
-
-
-def inspect(engine: Engine, arguments: Arguments) -> Outcome:
-    """Show the state."""
-    state = inspecting.inspect(engine, target_of(engine, arguments))
-    wish, prefix = state.wish, state.prefix
-    data: dict[str, Any] = {
-        "state": state.state, "owner": wish.owner, "spec": wish.spec.to_json(), "plan": state.plan.to_json(),
-        "prefix": prefix.to_json() if prefix else None, "drift": [item.to_json() for item in state.drift],
-        "unique_bytes": state.unique, "shared_bytes": state.shared,
-    }  # fmt: skip
-    lines = [
-        f"{wish.target.label}: {state.state}",
-        "asks for: " + (", ".join(wish.spec.requirements) or "nothing"),
-    ]
-    if prefix:
-        size = f"{state.unique / 1e6:.0f} MB of its own, {state.shared / 1e6:.0f} MB shared"
-        lines += [
-            f"Python {prefix.version} ({prefix.backend}), generation {prefix.generation}, {len(prefix.packages)} packages",
-            f"in {inspecting.where(prefix)}: {size}",
-        ]
-        if prefix.companions:
-            lines.append(f"the kernel's own packages lie apart, in {prefix.companions}")
-    if state.drift:
-        lines += ["differs from what was made:", told(state.drift)]
-    return Outcome(data=data, text="\n".join(lines))
+def take(engine: Engine, arguments: Arguments) -> Outcome:
+    """Make the edits that wait for a page."""
+    target = target_of(engine, arguments)
+    names = handing.take(engine, target, tuple(arguments.get("taken") or ()))
+    text = f"{len(names)} edits waited" if len(names) != 1 else "1 edit waited"
+    return Outcome(data={"taken": list(names), **changed(target)}, text=text)
 
 
 def doctor(engine: Engine, arguments: Arguments) -> Outcome:
@@ -215,12 +211,13 @@ def doctor(engine: Engine, arguments: Arguments) -> Outcome:
     mark = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
     lines = []
     for item in examined.findings:
-        lines.append(f"{mark[item.level]}  {item.seen}")
+        word = "" if item.level == "ok" else f"  [{item.check}]"
+        lines.append(f"{mark[item.level]}  {item.seen}{word}")
         lines += [f"         means: {item.means}"] if item.means else []
         lines += [f"         type:  {item.type}"] if item.type else []
     lines += [f"repaired  {item}" for item in examined.repaired]
-    problems = any(item.level == "problem" for item in examined.findings) and not examined.repaired
-    data = {"findings": [item.to_json() for item in examined.findings], "repaired": list(examined.repaired)}
+    problems = any(item.level == "problem" for item in examined.findings)
+    data = reporting.report(examined, engine.environ)
     return Outcome(data=data, text="\n".join(lines), status=1 if problems else 0)
 
 
@@ -263,14 +260,19 @@ def policy(engine: Engine, arguments: Arguments) -> Outcome:
 
 
 def clean(engine: Engine, arguments: Arguments) -> Outcome:
-    """Delete what nobody uses."""
+    """Delete what nobody uses, or what was chosen."""
     dry = bool(arguments.get("dry"))
-    days = arguments.get("older_than")
-    swept = tidying.sweep(engine, dry=dry, keep_days=float(days) if days else None)
+    days, keys = arguments.get("older_than"), tuple(arguments.get("keys") or ())
+    if keys:
+        swept = tidying.remove(engine, keys, dry=dry)
+    else:
+        swept = tidying.sweep(engine, dry=dry, keep_days=float(days) if days else None)
     lines = [f"  {key}  {why}" for key, why in swept.removed]
+    lines += [f"  {key}  stays: {why}" for key, why in swept.refused]
     lines.append(f"{'would free' if dry else 'freed'} {swept.freed / 1e6:.1f} MB")
-    return Outcome(data={"freed_bytes": swept.freed, "removed": [list(row) for row in swept.removed], "dry": dry},
-                   text="\n".join(lines))  # fmt: skip
+    data = {"freed_bytes": swept.freed, "removed": [list(row) for row in swept.removed], "dry": dry,
+            "refused": [list(row) for row in swept.refused]}  # fmt: skip
+    return Outcome(data=data, text="\n".join(lines), status=1 if swept.refused else 0)
 
 
 def probe(engine: Engine, arguments: Arguments) -> Outcome:
@@ -309,7 +311,7 @@ def create(engine: Engine, arguments: Arguments) -> Outcome:
         engine, name, arguments.get("packages") or (), python=arguments.get("python") or "",
         source=arguments.get("source") or "", prefix=arguments.get("prefix") or "", cwd=str(Path.cwd()),
     )  # fmt: skip
-    data, text = _ready(ready)
+    data, text = ready_told(ready)
     return Outcome(
         data=data | {"name": name}, text=f'{name}: {text}\nchoose the kernel "Isolated: {name}", or -n {name}'
     )
@@ -332,13 +334,13 @@ def listing(engine: Engine, arguments: Arguments) -> Outcome:
 
 def clone(engine: Engine, arguments: Arguments) -> Outcome:
     """Clone a named environment."""
-    data, text = _ready(environments.clone(engine, arguments["source"], arguments["environment"]))
+    data, text = ready_told(environments.clone(engine, arguments["source"], arguments["environment"]))
     return Outcome(data=data, text=f"{arguments['environment']}: {text}")
 
 
 def rename(engine: Engine, arguments: Arguments) -> Outcome:
     """Rename a named environment."""
-    data, text = _ready(environments.rename(engine, arguments["source"], arguments["environment"]))
+    data, text = ready_told(environments.rename(engine, arguments["source"], arguments["environment"]))
     return Outcome(data=data, text=f"{arguments['environment']}: {text}")
 
 

@@ -21,7 +21,8 @@ class Engine:
     `environ` is the environment of the face that called. Setting `cancelled` from any thread ends what runs:
     its tools are killed and `CancelledError` is raised. `listing` is how the face makes Jupyter's list of kernels
     agree with the named environments in the store. `captures` says that the face's standard output carries its own
-    protocol: the output of a command that is run belongs into the result.
+    protocol: the output of a command that is run belongs into the result. `root` is the folder that a server serves
+    ("" for none): a target that is not named is this folder, and no project file above it counts.
     """
 
     policy: Policy
@@ -32,6 +33,7 @@ class Engine:
     cancelled: threading.Event
     listing: Callable[[Store], None] | None = None
     captures: bool = False
+    root: str = ""
 
     @classmethod
     def open(
@@ -43,19 +45,21 @@ class Engine:
         server: Mapping[str, object] | None = None,
         listing: Callable[[Store], None] | None = None,
         captures: bool = False,
+        root: str = "",
     ) -> Engine:
         """The engine for this person on this machine; `server` is the policy layer of a Jupyter server's administrator."""
         policy = policies.read(environ, server=server)
-        root = Path(policy.store)
+        store = Path(policy.store)
         return cls(
             policy=policy,
-            store=Store(root),
-            approvals=Approvals(root / "approvals"),
+            store=Store(store),
+            approvals=Approvals(store / "approvals"),
             environ=environ,
             emit=emit,
             cancelled=cancelled or threading.Event(),
             listing=listing,
             captures=captures,
+            root=root,
         )
 
     def announce(self) -> None:

@@ -23,12 +23,13 @@ class Change(Record, frozen=True, kw_only=True):
         return f"~ {self.name} {self.before} → {self.after}"
 
 
-def versions(lock: Lock | None) -> dict[str, str]:
-    """The names and versions that a lock installs (its first part, and the kernel's own set)."""
+def versions(lock: Lock | None, platform: str = "", accelerator: str = "") -> dict[str, str]:
+    """The names and versions that a lock installs (its first part, or that of a platform, and the kernel's own set)."""
     if lock is None:
         return {}
+    part = (lock.part(platform, accelerator) if platform else None) or lock.parts[0]
     found = pinned_versions(lock.detached) if lock.detached else {}
-    return found | (pinned_versions(lock.parts[0].text) if lock.parts[0].kind == "pylock" else {})
+    return found | (pinned_versions(part.text) if part.kind == "pylock" else {})
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

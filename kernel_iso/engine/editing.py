@@ -10,17 +10,16 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernel_iso import backends, notebooks
-from kernel_iso.engine import fitting, preparing
+from kernel_iso import notebooks
+from kernel_iso.engine import borrowing, fitting, handing, preparing, recording
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import Change, difference, versions
+from kernel_iso.engine.laying import write_lock
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Machine, Plan, Spec
-
-EMBED_LIMIT = 64 * 1024
-"""Locks above this size (bytes) lie beside the notebook, not in it: it keeps notebooks light to diff and to render."""
+from kernel_iso.store import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,9 @@ def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str
 def _edit(
     engine: Engine, target: Target, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool
 ) -> Edited:
-    wish = preparing.read(engine, target)
+    page = handing.in_page(engine, target)
+    wish = preparing.read(engine, page)
+    borrowing.refuse(engine, wish)
     preparing.require_approval(engine, wish)
     spec = changed(wish.spec, added, removed, target.label)
     if wish.target.kind != "environment" and not here:
@@ -95,7 +96,7 @@ def _edit(
     former = wish.own_lock or preparing.present_lock(engine, wish.owner)
     next_wish = replace(wish, spec=spec, own_lock=None)
     plan = preparing.make_plan(engine, next_wish, machine)
-    locked = preparing.lock(engine, next_wish, plan, machine, former=former)
+    plan, locked = preparing.lock(engine, next_wish, plan, machine, former=former)
     changes = difference(versions(former), versions(locked))
     if dry:
         return Edited(changes=changes, companions=locked.companions)
@@ -104,8 +105,11 @@ def _edit(
     if wish.reading is not None and wish.owner_kind == "notebook":
         where = _written(wish, added, removed, here=here, dry=False)
         if wish.own_lock is not None:
-            write_lock(Path(target.path), locked)
-        preparing.approve(engine, preparing.read(engine, target))
+            write_lock(page, locked)
+        preparing.approve(engine, preparing.read(engine, page))
+        laid = locked if wish.own_lock is not None else None
+        edit = Edit(add=added, remove=removed, here=here, lock=laid, id=wish.owner)
+        where = handing.offer(engine, target, page, edit) or where
     return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
 
 
@@ -113,8 +117,9 @@ def _written(wish: Wish, added: tuple[str, ...], removed: tuple[str, ...], *, he
     """Change the place where the Spec was read; return that place."""
     assert wish.reading is not None
     written = notebooks.edit_requirements(
-        Path(wish.target.path), wish.reading, add=added, remove=removed, here=here, id=wish.owner, dry=dry
-    )
+        Path(wish.target.path), wish.reading, add=added, remove=removed, here=here, id=wish.owner, dry=dry,
+        disk=wish.target.document,
+    )  # fmt: skip
     return str(written.path)
 
 
@@ -123,10 +128,14 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
 
     What is declared stays as it is.
     """
-    wish = preparing.read(engine, target)
+    page = handing.in_page(engine, target)
+    wish = preparing.read(engine, page)
+    borrowing.refuse(engine, wish)
     preparing.require_approval(engine, wish)
     machine = preparing.machine_here(engine)
-    plan = preparing.make_plan(engine, replace(wish, locks=()), machine)
+    wish_anew = replace(wish, locks=())
+    # What the former resolution brought along is no fact any more.
+    plan = preparing.make_plan(engine, wish_anew, machine, brought="")
     former = wish.own_lock or preparing.present_lock(engine, wish.owner)
     freed = {canonicalize_name(name) for name in names}
     kept = tuple(
@@ -136,33 +145,42 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
     )
     run = engine.run("lock", plan.digest()[:12])
     run.tell("looking for newer versions of " + (", ".join(names) or "everything"))
-    locked = backends.find(plan.backend).lock(plan, run, preferences=kept)
-    locked = msgspec.structs.replace(locked, python=plan.python.minor)
+    plan, locked = preparing.resolved(engine, wish_anew, plan, machine, kept)
     changes = difference(versions(former), versions(locked))
     if dry or (former is not None and not changes):
         return Edited(changes=changes, companions=locked.companions)
     engine.store.keep(locked)
     ready = preparing.build(engine, wish, plan, locked, machine)
     if wish.own_lock is not None and wish.owner_kind == "notebook":
-        write_lock(Path(target.path), locked)
-        preparing.approve(engine, preparing.read(engine, target))
+        write_lock(page, locked)
+        preparing.approve(engine, preparing.read(engine, page))
+        handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner))
     return Edited(changes=changes, companions=locked.companions, ready=ready)
 
 
 def lock_in_place(
-    engine: Engine, target: Target, *, beside: bool = False, tags: Sequence[str] = ()
+    engine: Engine,
+    target: Target,
+    *,
+    beside: bool = False,
+    tags: Sequence[str] = (),
+    elsewhere: Machine | None = None,
 ) -> tuple[Plan, Lock, str]:
     """Lock what a target asks and lay the lock with it: in the notebook, or `beside` it where it is large.
 
-    `tags` are accelerators that it must have a part for (`cpu`, `cu126`), of the same torch.
+    `tags` are accelerators that it must have a part for (`cpu`, `cu126`), of the same torch. `elsewhere` is the
+    machine to lock for, where it is not this one.
 
     A named environment always has its lock. Returns the plan, the lock and where it lies.
     """
-    wish = preparing.read(engine, target)
+    page = handing.in_page(engine, target)
+    wish = preparing.read(engine, page)
+    borrowing.refuse(engine, wish)
     preparing.require_approval(engine, wish)
-    machine: Machine = preparing.machine_here(engine)
-    plan = preparing.make_plan(engine, wish, machine)
-    locked = preparing.lock(engine, wish, plan, machine)
+    machine = preparing.machine_here(engine)
+    if elsewhere is not None:
+        machine = recording.resolvable(elsewhere, machine)
+    plan, locked = preparing.lock(engine, wish, preparing.make_plan(engine, wish, machine), machine)
     if missing := [tag for tag in tags if not any(part.accelerator == tag for part in locked.parts)]:
         if not plan.build_index:
             raise SpecError(
@@ -175,14 +193,6 @@ def lock_in_place(
         engine.store.keep(locked)
     if target.kind != "notebook" or wish.owner_kind != "notebook":
         return plan, locked, "the store"
-    where = write_lock(Path(target.path), locked, beside=beside, owner=wish.owner)
-    preparing.approve(engine, preparing.read(engine, target))
-    return plan, locked, where
-
-
-def write_lock(path: Path, locked: Lock, *, beside: bool = False, owner: str = "") -> str:
-    """Write a lock into a notebook's metadata, or above `EMBED_LIMIT` (or `beside`) into `pylock.<stem>.toml`."""
-    if beside or len(locked.to_text()) > EMBED_LIMIT:
-        return str(notebooks.write_side_lock(path, locked))
-    notebooks.write_metadata(path, lock=locked, id=owner or None)
-    return str(path)
+    where = write_lock(page, locked, beside=beside, owner=wish.owner)
+    preparing.approve(engine, preparing.read(engine, page))
+    return plan, locked, handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner)) or where

@@ -61,8 +61,7 @@ def _make(engine: Engine, name: str, spec: Spec, *, folder: str = "", own: Lock 
     target = Target(kind="environment", name=name, why="named")
     wish = Wish(target=target, spec=spec, owner=name, owner_kind="environment", folder=folder, own_lock=own)
     machine = preparing.machine_here(engine)
-    plan = preparing.make_plan(engine, wish, machine)
-    locked = preparing.lock(engine, wish, plan, machine)
+    plan, locked = preparing.lock(engine, wish, preparing.make_plan(engine, wish, machine), machine)
     ready = preparing.build(engine, wish, plan, locked, machine)
     engine.announce()
     return ready

@@ -100,10 +100,10 @@ SURE = {
 
 def companions(engine: Engine, plan: Plan, locked: Lock) -> str:
     """The folder of the kernel's own packages, where they could not be locked beside what was asked; else ""."""
-    return _apart(engine, plan, locked.detached) if locked.detached else ""
+    return companion_set(engine, plan, locked.detached) if locked.detached else ""
 
 
-def _apart(engine: Engine, plan: Plan, text: str) -> str:
+def companion_set(engine: Engine, plan: Plan, text: str) -> str:
     """The site-packages of a prefix that holds a companion set alone, shared by everyone with the same set and Python."""
     part = Part(text=text)
     alone = Lock(plan="", parts=(part,))
@@ -136,7 +136,7 @@ def rescue(engine: Engine, plan: Plan, python: str, installed: tuple[Package, ..
         name for name, least in SURE.items() if name in versions and Version(versions[name]) < Version(least)
     ]
     run = engine.run("realise", Path(python).parent.parent.name)
-    if not old or _kernel_starts(run, python, apart, first=False):
+    if not old or kernel_starts(run, python, apart, first=False):
         return ""
     named = ", ".join(f"{name} {versions[name]}" for name in old)
     run.tell(f"no kernel starts with {named} under Python {plan.python.version}: it gets packages of its own")
@@ -149,8 +149,8 @@ def rescue(engine: Engine, plan: Plan, python: str, installed: tuple[Package, ..
     if locked is None:
         locked = backends.find(plan.backend).lock(alone, run)
         engine.store.keep(locked)
-    folder = _apart(engine, alone, locked.parts[0].text)
-    if not _kernel_starts(run, python, folder, first=True):
+    folder = companion_set(engine, alone, locked.parts[0].text)
+    if not kernel_starts(run, python, folder, first=True):
         raise ImpossibleError(
             "no-kernel-starts",
             "cannot start a kernel in this environment",
@@ -160,7 +160,8 @@ def rescue(engine: Engine, plan: Plan, python: str, installed: tuple[Package, ..
     return folder
 
 
-def _kernel_starts(run: Run, python: str, folder: str, *, first: bool) -> bool:
+def kernel_starts(run: Run, python: str, folder: str, *, first: bool) -> bool:
+    """True where a kernel's modules can be imported, with the companions' folder last or `first` on `sys.path`."""
     place = f"sys.path.insert({0 if first else 'len(sys.path)'}, {folder!r}); " if folder else ""
     code = f"import sys; {place}import ipykernel.kernelapp, ipykernel.ipkernel, IPython.core.interactiveshell"
     return run([python, "-I", "-c", code]).status == 0

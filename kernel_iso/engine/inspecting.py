@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from kernel_iso import backends
-from kernel_iso.engine import drifting, preparing
+from kernel_iso.discovery import Discovered
+from kernel_iso.engine import borrowing, drifting, preparing
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.differences import Change, difference
+from kernel_iso.engine.differences import Change, difference, versions
 from kernel_iso.engine.preparing import Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError, SpecError
-from kernel_iso.model import Package, Plan, Prefix
+from kernel_iso.model import Machine, Package, Plan, Prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,20 @@ class State:
     start takes), `not-made` or `not-approved`. `drift` are the packages that differ from what was made (`!pip install`
     does that), `machine_drift` sentences on what differs on the machine (driver, GPUs, the build that fits),
     `accelerators` those that the prefix's lock has parts for, `unique` and `shared` the bytes on disk that only this
-    prefix holds, and the others.
+    prefix holds, and the others. `locked` are the versions that its lock installs, `installed` what is there.
+
+    A notebook may have chosen an environment that was `found` on this machine: then `state` is `found`, there is no
+    plan, and nothing of it is ours.
     """
 
     wish: Wish
-    plan: Plan
+    plan: Plan | None
     state: str
+    machine: Machine
     prefix: Prefix | None = None
+    found: Discovered | None = None
+    locked: Mapping[str, str] = field(default_factory=dict)
+    installed: tuple[Package, ...] = ()
     drift: tuple[Change, ...] = ()
     machine_drift: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
@@ -49,7 +57,8 @@ def current(engine: Engine, wish: Wish) -> Prefix | None:
 def required(engine: Engine, target: Target) -> tuple[Wish, Prefix]:
     """The target's wish and its prefix; raises `ImpossibleError` (`not-made-yet`) where there is none."""
     wish = preparing.read(engine, target)
-    prefix = current(engine, wish)
+    found = borrowing.chosen(engine, wish)
+    prefix = borrowing.as_prefix(engine, found) if found else current(engine, wish)
     if prefix is None:
         raise ImpossibleError(
             "not-made-yet",
@@ -140,20 +149,34 @@ def inspect(engine: Engine, target: Target) -> State:
     """The state of a target's environment, without changing anything."""
     wish = preparing.read(engine, target)
     machine = preparing.machine_here(engine)
+    if found := borrowing.chosen(engine, wish):
+        there_now = borrowing.as_prefix(engine, found)
+        packages = installed(engine, there_now)
+        return State(
+            wish=wish,
+            plan=None,
+            state="found",
+            machine=machine,
+            prefix=there_now,
+            found=found,
+            installed=packages,
+        )
     plan = preparing.make_plan(engine, wish, machine)
     prefix = current(engine, wish)
     if prefix is None:
         state = "not-made" if preparing.is_approved(engine, wish) else "not-approved"
-        return State(wish=wish, plan=plan, state=state)
+        return State(wish=wish, plan=plan, state=state, machine=machine)
     made = {item.name: item.version for item in prefix.packages}
-    there = {item.name: item.version for item in installed(engine, prefix)}
+    packages = installed(engine, prefix)
+    there = {item.name: item.version for item in packages}
     size = engine.store.sizes(prefix.key)
     stale = prefix.plan != plan.digest() or prefix.accelerator != plan.accelerator
     locked = engine.store.lock(prefix.lock)
     tags = dict.fromkeys(part.accelerator for part in locked.parts if part.accelerator) if locked else ()
     state = "in-use" if engine.store.in_use(prefix.key) else "ready"
     return State(
-        wish=wish, plan=plan, state="out-of-date" if stale else state, prefix=prefix, drift=difference(made, there),
+        wish=wish, plan=plan, state="out-of-date" if stale else state, machine=machine, prefix=prefix,
+        locked=versions(locked, machine.tag, prefix.accelerator), installed=packages, drift=difference(made, there),
         machine_drift=drifting.drift(prefix, plan, machine, there, drifting.recorded(prefix)), accelerators=tuple(tags),
         unique=size.unique, shared=size.shared,
     )  # fmt: skip

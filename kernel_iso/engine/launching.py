@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kernel_iso.engine import borrowing, discovered
 from kernel_iso.engine.fitting import GUEST
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.planning.environments import kernel_environment
@@ -22,6 +23,8 @@ def environment(ready: Ready, environ: Mapping[str, str]) -> dict[str, str]:
     The project's own code is put on `sys.path` by the guest (see `fitting.write_launch`), not through `PYTHONPATH`:
     that would stand before the standard library, and reach programs of other environments.
     """
+    if ready.target.kind == discovered.KIND:
+        return borrowing.environment(ready, environ)
     return kernel_environment(
         environ,
         prefix=ready.prefix.path,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from kernel_iso import backends, discovery, machines, notebooks, planning, trust
-from kernel_iso.engine import fitting, folders, foreign, parting, tidying
+from kernel_iso.engine import approving, drifting, fitting, folders, foreign, parting, tidying
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
 from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError, ToolError
@@ -60,7 +60,7 @@ def read(engine: Engine, target: Target) -> Wish:
     if target.kind == "none":
         return _read_nothing(engine, target)
     path = Path(target.path)
-    reading = notebooks.read(path, root=Path(target.root) if target.root else None)
+    reading = notebooks.read(path, root=Path(target.root) if target.root else None, disk=target.document)
     if target.kind == "folder" and reading.spec.origin.kind == "default" and engine.policy.unknown != "bare":
         # An environment for whatever runs in a folder would be a guess, and shared by all of it.
         return _read_nothing(engine, target)
@@ -123,8 +123,14 @@ def machine_here(engine: Engine) -> Machine:
     return machines.here(pythons, run=engine.run("probe"), cache=cache, environ=engine.environ)
 
 
-def make_plan(engine: Engine, wish: Wish, machine: Machine | None = None) -> Plan:
-    """Decide, with reasons; pins of a lock that lies with the Spec are honoured where they still fit it."""
+def make_plan(
+    engine: Engine, wish: Wish, machine: Machine | None = None, *, brought: str | None = None
+) -> Plan:
+    """Decide, with reasons; pins of a lock that lies with the Spec are honoured where they still fit it.
+
+    `brought` is the newest torch that what is asked for brings along (`Lock.brought_torch`); where it is None, the
+    lock at hand that answers the plan tells.
+    """
     machine = machine or machine_here(engine)
     spec, reasons = (
         wish.spec,
@@ -136,7 +142,25 @@ def make_plan(engine: Engine, wish: Wish, machine: Machine | None = None) -> Pla
     if wish.own_lock is None:
         spec, told = foreign.pinned(engine, spec, wish.locks)
         reasons += told
-    plan = planning.plan(spec, machine, engine.policy)
+
+    variable = engine.environ.get("UV_TORCH_BACKEND", "")
+
+    def planned(brought: str, tag: str = "") -> Plan:
+        asked = msgspec.structs.replace(spec, accelerator=tag) if tag else spec
+        return planning.plan(
+            asked, machine, engine.policy, torch_backend=variable, brought_torch=parting.version(brought)
+        )
+
+    plan = planned(brought or "")
+    if brought is None and not plan.accelerator:
+        along = [each.brought_torch for each in _answers(engine, wish, plan) if each.brought_torch]
+        plan = planned(along[0]) if along else plan
+    if brought is None and plan.build_index and spec.accelerator in ("", "auto") and not variable:
+        newest = plan.accelerator
+        if tag := parting.at_hand(plan, _answers(engine, wish, plan), machine):
+            plan = planned(plan.brought_torch, tag)
+            text = f"the lock's {tag} part computes here, so nothing is resolved again (`kernel-iso upgrade` takes {newest})"
+            reasons.append(Reason(rule="lock", text=text))
     return msgspec.structs.replace(plan, reasons=(*reasons, *plan.reasons))
 
 
@@ -161,7 +185,9 @@ def approve(engine: Engine, wish: Wish) -> str:
     """Approve what a target asks, on this machine; return the digest that is approved."""
     digest = covered(engine, wish)
     audit(engine, "approved", wish.target.label, digest)
-    engine.approvals.approve(digest, {"target": wish.target.label, "spec": wish.spec.to_json()})
+    former = engine.approvals.get(digest)
+    about = approving.about(wish.target.label, wish.owner, wish.spec, wish.locks, former)
+    engine.approvals.approve(digest, about)
     return digest
 
 
@@ -202,32 +228,44 @@ def require_approval(engine: Engine, wish: Wish) -> None:
     )
 
 
-def lock(engine: Engine, wish: Wish, plan: Plan, machine: Machine, *, former: Lock | None = None) -> Lock:
+def lock(
+    engine: Engine, wish: Wish, plan: Plan, machine: Machine, *, former: Lock | None = None
+) -> tuple[Plan, Lock]:
     """The lock that answers the plan: the one that lies with the Spec, the owner's present one, one kept here, or a new one.
 
-    A new one keeps the versions of `former` where they still fit, and is kept in the store.
+    A new one keeps the versions of `former` where they still fit, and is kept in the store. The plan comes back too:
+    resolving may show that torch comes along, and its build is chosen then.
     """
-    digest, tag = plan.digest(), machine.tag
-    present = present_lock(engine, wish.owner)
-    answers = [
-        item for item in (wish.own_lock, present, engine.store.kept(digest)) if item and item.plan == digest
-    ]
+    tag = machine.tag
+    answers = _answers(engine, wish, plan)
     for candidate in answers:
         if candidate.part(tag, plan.accelerator):
-            return candidate
+            return plan, candidate
     for candidate in answers:
         wider = widened(engine, wish, plan, candidate, machine, [plan.accelerator])
         if wider.part(tag, plan.accelerator):
             engine.store.keep(wider)
-            return wider
-    run = engine.run("lock", digest[:12])
+            return plan, wider
+    run = engine.run("lock", plan.digest()[:12])
     run.tell("resolving " + (", ".join(plan.requirements) or "the default packages"))
-    preferences = fitting.preferences(former or wish.own_lock or present)
-    made = backends.find(plan.backend).lock(plan, run, preferences=preferences)
-    made = msgspec.structs.replace(made, python=plan.python.minor)
-    made = widened(engine, wish, plan, made, machine, parting.usual(plan))
+    former = former or wish.own_lock or present_lock(engine, wish.owner)
+    plan, made = resolved(engine, wish, plan, machine, fitting.preferences(former))
     engine.store.keep(made)
-    return made
+    return plan, made
+
+
+def _answers(engine: Engine, wish: Wish, plan: Plan) -> list[Lock]:
+    """The locks at hand that answer a plan, be it with parts for other machines."""
+    digest = plan.digest()
+    found = (wish.own_lock, present_lock(engine, wish.owner), engine.store.kept(digest))
+    return [item for item in found if item and item.plan == digest]
+
+
+def resolved(
+    engine: Engine, wish: Wish, plan: Plan, machine: Machine, preferences: tuple[str, ...]
+) -> tuple[Plan, Lock]:
+    """A new lock with the parts that are usual, and the plan that it answers; see `parting.resolved`."""
+    return parting.resolved(engine, plan, machine, _planner(engine, wish), preferences)
 
 
 def widened(
@@ -241,12 +279,20 @@ def widened(
     required: bool = False,
 ) -> Lock:
     """The lock with a part for each of these accelerators too; see `parting.widened`."""
+    wanted = [(machine, tag) for tag in tags]
+    return parting.widened(engine, plan, locked, wanted, _planner(engine, wish), required=required)
 
-    def plan_for(tag: str) -> Plan:
-        spec = msgspec.structs.replace(wish.spec, accelerator=tag)
-        return make_plan(engine, replace(wish, spec=spec), machine)
 
-    return parting.widened(engine, plan, locked, tags, plan_for, required=required)
+def _planner(engine: Engine, wish: Wish) -> parting.Planner:
+    """Plans what is wished for a machine, an accelerator ("auto": the machine's own) and a torch that comes along."""
+
+    def plan_for(machine: Machine, tag: str, brought: str) -> Plan:
+        spec = wish.spec
+        if tag != "auto":
+            spec = msgspec.structs.replace(spec, accelerator=tag)
+        return make_plan(engine, replace(wish, spec=spec), machine, brought=brought)
+
+    return plan_for
 
 
 def present_lock(engine: Engine, owner_id: str) -> Lock | None:
@@ -266,8 +312,8 @@ def realise(engine: Engine, target: Target, *, fresh: bool = False, trust: str =
         approve(engine, wish)
     require_approval(engine, wish)
     machine = machine_here(engine)
-    plan = make_plan(engine, wish, machine)
-    return build(engine, wish, plan, lock(engine, wish, plan, machine), machine, fresh=fresh)
+    plan, locked = lock(engine, wish, make_plan(engine, wish, machine), machine)
+    return build(engine, wish, plan, locked, machine, fresh=fresh)
 
 
 def build(
@@ -282,14 +328,12 @@ def build(
             f"it has no part for {machine.tag}, only for {', '.join(item.platform for item in locked.parts)}",
             f'kernel-iso lock "{wish.target.path or wish.target.name}"   on this machine',
         )
-    tag = f"{machine.tag}-{plan.python.minor}" + (f"-{plan.accelerator}" if plan.accelerator else "")
-    key = engine.store.key(locked.digest(), tag, wish.owner)
-    if plan.system_site_packages:
-        key = engine.store.key(locked.digest(), tag + "-system", wish.owner)
+    key = key_of(engine, wish, plan, locked, machine)
     was_there = engine.store.find(key) is not None
     make = _maker(engine, wish, plan, locked, part)
     prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled, fresh=fresh)
     fitting.write_launch(prefix, plan)
+    drifting.record(prefix, machine)
     _remember(engine, wish, prefix, locked)
     folders.show(wish.folder, prefix)
     if fresh or not was_there:
@@ -303,6 +347,13 @@ def build(
         target=wish.target,
         made=fresh or not was_there,
     )
+
+
+def key_of(engine: Engine, wish: Wish, plan: Plan, locked: Lock, machine: Machine) -> str:
+    """The key of the prefix that a lock becomes for an owner on a machine."""
+    tag = f"{machine.tag}-{plan.python.minor}" + (f"-{plan.accelerator}" if plan.accelerator else "")
+    tag += "-system" if plan.system_site_packages else ""
+    return engine.store.key(locked.digest(), tag, wish.owner)
 
 
 def _maker(

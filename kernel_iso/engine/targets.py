@@ -39,7 +39,8 @@ class Target:
     """What a verb is about.
 
     `kind` is `notebook` (absolute `path`), `environment` (`name`), `folder` (absolute `path`; its nearest
-    project file counts) or `none`. `root` is the folder that the walk upward does not leave ("" is none), and
+    project file counts), `discovered` (`name` is the folder of an environment that is not ours) or `none`.
+    `root` is the folder that the walk upward does not leave ("" is none), and
     `why` one sentence on how the target was found. `document` is the notebook as a page has it open: it is read, and
     written, in place of the file.
     """
@@ -54,13 +55,15 @@ class Target:
     @property
     def label(self) -> str:
         """How the target is called in messages: a file's name, an environment's name, a folder."""
-        if self.kind == "environment":
+        if self.kind in ("environment", "discovered"):
             return self.name
         return Path(self.path).name or self.path or "this kernel"
 
 
-def named(text: str, name: str = "", *, cwd: str) -> Target:
+def named(text: str, name: str = "", *, cwd: str, root: str = "") -> Target:
     """The target that a person typed: a notebook, a script or a folder, or `name` for a named environment.
+
+    `root` is the target's.
 
     Raises `SpecError`: `no-notebook` where the path does not exist, `two-targets` where both are given.
     """
@@ -76,7 +79,10 @@ def named(text: str, name: str = "", *, cwd: str) -> Target:
     path = Path(cwd, text or ".").expanduser()
     if path.is_dir():
         return Target(
-            kind="folder", path=str(path.resolve()), why="the folder named" if text else "the working folder"
+            kind="folder",
+            path=str(path.resolve()),
+            root=root,
+            why="the folder named" if text else "the working folder",
         )
     if not path.exists():
         raise SpecError(
@@ -85,4 +91,4 @@ def named(text: str, name: str = "", *, cwd: str) -> Target:
             f"there is no file or folder `{path}`",
             "give the path of a notebook or a folder, or `-n NAME` for a named environment",
         )
-    return Target(kind="notebook", path=str(path.resolve()), why="the file named")
+    return Target(kind="notebook", path=str(path.resolve()), root=root, why="the file named")

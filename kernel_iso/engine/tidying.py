@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from kernel_iso.engine.context import Engine
 from kernel_iso.store import Swept
@@ -24,6 +25,14 @@ def sweep(engine: Engine, *, dry: bool = False, keep_days: float | None = None) 
         asked=keep_days is not None,
         emit=engine.emit,
     )
+
+
+def remove(engine: Engine, keys: Sequence[str], *, dry: bool = False) -> Swept:
+    """Delete the prefixes with these keys; what runs, is needed or was just used stays (`refused`). `dry` only tells.
+
+    Whose prefix goes keeps its lock: the next start makes it again. Raises `SpecError` (`bad-key`).
+    """
+    return engine.store.remove(keys, now=time.time(), dry=dry, emit=engine.emit)
 
 
 def tidy(engine: Engine) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """One verb: `name` ("env create" is a verb in a group), one sentence of help, and what it does."""
+    """One verb: `name` ("env create" is a verb in a group), one sentence of help, and what it does.
+
+    `slow` ones may resolve, fetch or build: a face that must answer at once makes a job of them. `access` is what a
+    server's administrator grants for it: `read`, `execute`, or "" for what is never reachable over HTTP.
+    """
 
     name: str
     help: str
@@ -49,15 +54,20 @@ class Verb:
     aliases: tuple[str, ...] = ()
     description: str = ""
     examples: tuple[str, ...] = field(default=())
+    slow: bool = False
+    access: str = "read"
 
 
 def _act(function: str) -> Callable[[Engine, Mapping[str, Any]], Outcome]:
-    """The function of that name in `acts`, imported when it is called: the table alone stays light."""
+    """The function of that name in `acts`, or of another module of the engine ("viewing:review").
+
+    It is imported when it is called: the table alone stays light.
+    """
+    module, _, name = function.rpartition(":")
 
     def act(engine: Engine, arguments: Mapping[str, Any]) -> Outcome:
-        from kernel_iso.engine import acts
-
-        outcome: Outcome = getattr(acts, function)(engine, arguments)
+        acts = import_module(f"kernel_iso.engine.{module or 'acts'}")
+        outcome: Outcome = getattr(acts, name)(engine, arguments)
         return outcome
 
     return act
@@ -80,6 +90,10 @@ TRUST = Argument(
     name="trust", help="approve what it asks, on this machine (`yes`, or the digest that was reviewed)",
     kind="optional", flags=("--trust",), default="",
 )  # fmt: skip
+MACHINE = Argument(
+    name="machine", help="for a recorded machine (the output of `probe --json` there)", kind="path",
+    flags=("--machine",), default="", metavar="FILE",
+)  # fmt: skip
 DRY = Argument(name="dry", help="only show what would change", kind="flag", flags=("--dry-run",))
 HERE = Argument(
     name="here",
@@ -101,28 +115,33 @@ _VERBS = (
         name="plan", help="say what would be made, and why", act=_act("plan"),
         arguments=(
             TARGET, NAME,
-            Argument(name="machine", help="plan for a recorded machine (`probe --json`)", kind="path",
-                     flags=("--machine",), default=""),
+            MACHINE,
         ),
         examples=("kernel-iso plan analysis.ipynb",),
     ),
     Verb(
         name="lock", help="choose exact versions, and lay the lock with the notebook", act=_act("lock"),
+        slow=True, access="execute",
         arguments=(
             TARGET, NAME,
             Argument(name="beside", help="write pylock.<name>.toml beside the notebook", kind="flag", flags=("--beside",)),
             Argument(name="tags", help="have a part for each of these builds of torch (cpu,cu126)", flags=("--for",),
                      default="", metavar="BUILDS"),
+            MACHINE,
         ),
-        examples=("kernel-iso lock analysis.ipynb", "kernel-iso lock train.ipynb --for cpu,cu126,cu130"),
+        examples=(
+            "kernel-iso lock analysis.ipynb", "kernel-iso lock train.ipynb --for cpu,cu126,cu130",
+            "kernel-iso lock train.ipynb --machine node.json",
+        ),
     ),
     Verb(
         name="realise", help="make the environment, or find it ready", act=_act("realise"),
+        slow=True, access="execute",
         arguments=(TARGET, NAME, Argument(name="fresh", help="make it again", kind="flag", flags=("--fresh",)), TRUST),
         examples=("kernel-iso realise analysis.ipynb",),
     ),
     Verb(
-        name="run", help="execute a notebook in its environment and write the executed one", act=_act("run"),
+        name="run", help="execute a notebook in its environment and write the executed one", act=_act("run"), access="",
         arguments=(
             Argument(name="target", help="the notebook", kind="path", metavar="NOTEBOOK"),
             Argument(name="output", help="where to write it (default: NOTEBOOK.executed.ipynb)", kind="path",
@@ -135,53 +154,135 @@ _VERBS = (
     ),
     Verb(
         name="add", help="declare and install packages", act=_act("add"), aliases=("install",),
+        slow=True, access="execute",
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY, HERE),
         examples=('kernel-iso add analysis.ipynb polars "numpy<2"', "kernel-iso add -n vision pillow"),
     ),
     Verb(
         name="remove", help="declare packages no longer", act=_act("remove"), aliases=("uninstall",),
+        slow=True, access="execute",
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY, HERE),
     ),
     Verb(
         name="upgrade", help="lock again with newer versions", act=_act("upgrade"), aliases=("update",),
+        slow=True, access="execute",
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY),
     ),
-    Verb(name="packages", help="list what is installed", act=_act("packages"), arguments=(TARGET, NAME)),
     Verb(
-        name="tree", help="show what pulled what in", act=_act("tree"),
+        name="take", help="make the edits that wait for the page which has the notebook open", act=_act("take"),
+        access="execute",
+        arguments=(
+            TARGET, Argument(name="taken", help="edits that are in its document now", kind="many", flags=("--taken",)),
+        ),
+    ),
+    Verb(
+        name="undo", help="go back to the former generation, and write what it asked", act=_act("viewing:undo"),
+        slow=True, access="execute",
+        arguments=(
+            TARGET, NAME, DRY,
+            Argument(name="redo", help="undo an undo: go forward again", kind="flag", flags=("--redo",)),
+        ),
+        examples=("kernel-iso undo analysis.ipynb --dry-run",),
+    ),
+    Verb(
+        name="search", help="look a package up on the index, or complete the beginning of a name",
+        act=_act("viewing:search"),
+        arguments=(
+            Argument(name="name", help="its name", default="", metavar="PACKAGE"),
+            Argument(name="prefix", help="list the known names that begin so, without the network",
+                     flags=("--complete",), default="", metavar="LETTERS"),
+            Argument(name="target", help="tell what is installed for this notebook", kind="path",
+                     flags=("-b", "--notebook"), default=""),
+            Argument(name="environment", help="tell what is installed in this named environment", flags=("-n",),
+                     default="", metavar="NAME"),
+        ),
+        examples=("kernel-iso search polars", "kernel-iso search --complete sci"),
+    ),
+    Verb(name="packages", help="list what is installed", act=_act("telling:packages"), arguments=(TARGET, NAME)),
+    Verb(
+        name="tree", help="show what pulled what in", act=_act("telling:tree"),
         arguments=(
             Argument(name="package", help="only what needs this package", flags=("--why",), default="", metavar="PACKAGE"),
             TARGET, NAME,
         ),
         examples=("kernel-iso tree analysis.ipynb --why pytz",),
     ),
-    Verb(name="inspect", help="show the state of an environment", act=_act("inspect"), arguments=(TARGET, NAME)),
+    Verb(name="inspect", help="show the state of an environment", act=_act("telling:inspect"), arguments=(TARGET, NAME)),
     Verb(
         name="doctor", help="look for what is broken, and say what to type", act=_act("doctor"),
+        slow=True, access="execute",
         arguments=(
-            TARGET, NAME, Argument(name="repair", help="make a damaged environment again", kind="flag", flags=("--repair",)),
+            TARGET, NAME,
+            Argument(name="repair", help="mend damaged files, and the wrong build of torch", kind="flag",
+                     flags=("--repair",)),
         ),
     ),
     Verb(
-        name="trust", help="approve what a notebook asks, on this machine", act=_act("trust"),
+        name="trust", help="approve what a notebook asks, on this machine", act=_act("trust"), access="",
         arguments=(
             TARGET,
             Argument(name="show", help="only show what it asks", kind="flag", flags=("--show",)),
             Argument(name="revoke", help="approve it no longer", kind="flag", flags=("--revoke",)),
         ),
     ),
+    Verb(
+        name="review", help="show what a notebook wants before it is approved, and what is new since the last approval",
+        act=_act("viewing:review"), access="",
+        arguments=(
+            TARGET,
+            Argument(name="versions", help="resolve and look up sizes and ages too", kind="flag", flags=("--versions",)),
+        ),
+        examples=("kernel-iso review analysis.ipynb --versions",),
+    ),
     Verb(name="policy", help="show what is allowed, and where each value was set", act=_act("policy")),
     Verb(
         name="clean", help="delete environments that nobody uses", act=_act("clean"),
+        slow=True, access="execute",
         arguments=(
             Argument(name="dry", help="only show what would be deleted", kind="flag", flags=("--dry-run",)),
             Argument(name="older_than", help="days since the last use (default: the policy's)", flags=("--older-than",),
                      default="", metavar="DAYS"),
+            Argument(name="keys", help="only this environment (`overview` shows the keys)", kind="many", flags=("--key",),
+                     metavar="KEY"),
+        ),
+        examples=("kernel-iso clean --dry-run", "kernel-iso clean --older-than 14"),
+    ),
+    Verb(name="overview", help="show every environment on this machine, its size and its last use",
+         act=_act("viewing:overview")),
+    Verb(
+        name="isolate", help="propose what a notebook needs, from what it imports and what its present kernel has",
+        act=_act("viewing:isolate"),
+        slow=True, access="execute",
+        arguments=(
+            TARGET,
+            Argument(name="python", help="the Python that it runs on now (default: python3 on PATH)", kind="path",
+                     flags=("--python",), default=""),
+            Argument(name="apply", help="write the proposal into the notebook and make its environment", kind="flag",
+                     flags=("--apply",)),
+            Argument(name="trial", help="apply it, run the notebook, and say the first cell that fails", kind="flag",
+                     flags=("--try",)),
+        ),
+        examples=("kernel-iso isolate analysis.ipynb --python .venv/bin/python",),
+    ),
+    Verb(
+        name="frontends", help="list the front ends that packages of an environment bring for the page",
+        act=_act("viewing:frontends"),
+        arguments=(
+            TARGET, NAME,
+            Argument(name="served", help="a front end that the server has itself, as NAME@VERSION", kind="many",
+                     flags=("--served",), metavar="FRONTEND"),
+        ),
+    ),
+    Verb(
+        name="log", help="show the log of an environment's last build", act=_act("viewing:log"),
+        arguments=(
+            TARGET, NAME,
+            Argument(name="key", help="the environment with this key", flags=("--key",), default=""),
         ),
     ),
     Verb(name="probe", help="show what is known of this machine", act=_act("probe")),
     Verb(
-        name="exec", help="run a command in an environment", act=_act("execute"),
+        name="exec", help="run a command in an environment", act=_act("execute"), access="",
         arguments=(
             NAME,
             Argument(name="target", help="the notebook or folder", kind="path", flags=("-b", "--notebook"), default=""),
@@ -191,9 +292,10 @@ _VERBS = (
         ),
         examples=("kernel-iso exec -n vision -- python -V",),
     ),
-    Verb(name="shell", help="open a shell in an environment", act=_act("shell"), arguments=(TARGET, NAME)),
+    Verb(name="shell", help="open a shell in an environment", act=_act("shell"), access="", arguments=(TARGET, NAME)),
     Verb(
         name="env create", help="create a named environment", act=_act("create"), aliases=("create",),
+        slow=True, access="execute",
         arguments=(
             ENVIRONMENT,
             Argument(name="packages", help="what it holds", kind="many", metavar="PACKAGE"),
@@ -208,13 +310,18 @@ _VERBS = (
     Verb(name="env list", help="list the named environments", act=_act("listing"), aliases=("list",)),
     Verb(
         name="env clone", help="make another one with the same artefacts", act=_act("clone"), aliases=("clone",),
+        slow=True, access="execute",
         arguments=(SOURCE, ENVIRONMENT),
     ),
     Verb(
         name="env rename", help="give an environment another name", act=_act("rename"), aliases=("rename",),
+        slow=True, access="execute",
         arguments=(SOURCE, ENVIRONMENT),
     ),
-    Verb(name="env remove", help="delete a named environment", act=_act("discard"), arguments=(ENVIRONMENT,)),
+    Verb(
+        name="env remove", help="delete a named environment", act=_act("discard"), slow=True, access="execute",
+        arguments=(ENVIRONMENT,),
+    ),
 )  # fmt: skip
 
 TABLE: dict[str, Verb] = {verb.name: verb for verb in _VERBS}

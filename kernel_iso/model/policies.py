@@ -22,7 +22,12 @@ class Policy(Record, frozen=True, kw_only=True):
     `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
     folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
     `unknown` says what a kernel does that cannot find its notebook: `refuse` or `bare`.
+    `frontends` says whether a page may load the widget front ends of an approved environment: `ask` or `never`.
     `python_fetch` lets uv download a Python. `launcher` names the Jupyter provisioner that launches.
+    `kernels` says what Jupyter lists beside *Isolated Python* and the stock kernels: `all`, `named` (named environments
+    only) or `own` (nothing more). Of the environments found on the machine those are listed whose name, path or
+    tool one of `kernel_filter` (patterns with `*`) matches, at most `kernel_limit` (0 is no limit), the last used first.
+    `kernel_folders` are more folders in which to look for environments.
     `locked` are the keys that lower layers may not change, `sources` pairs of (key, where it was set).
     """
 
@@ -52,8 +57,13 @@ class Policy(Record, frozen=True, kw_only=True):
     )  # fmt: skip
     audit_log: str = ""
     unknown: str = "refuse"
+    frontends: str = "ask"
     python_fetch: bool = True
     launcher: str = "local-provisioner"
+    kernels: str = "all"
+    kernel_filter: tuple[str, ...] = ("*",)
+    kernel_folders: tuple[str, ...] = ()
+    kernel_limit: int = 40
     locked: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
 

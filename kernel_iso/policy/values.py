@@ -20,10 +20,12 @@ DEFAULTS = Policy()
 CHOICES = {
     "source_builds": ("never", "asked", "allowed"),
     "unknown": ("refuse", "bare"),
+    "frontends": ("ask", "never"),
+    "kernels": ("all", "named", "own"),
 }
 """Keys that take one of a few words."""
 
-PATHS = ("store", "cache", "audit_log", "trusted_folders")
+PATHS = ("store", "cache", "audit_log", "trusted_folders", "kernel_folders")
 """Keys that hold folders or files; `cache` may also be `on` or `off`."""
 
 YES = ("1", "true", "yes", "on")
@@ -102,7 +104,7 @@ def checked(key: str, value: Any, where: str) -> object:
             if isinstance(value, tuple)
             else _folder(key, value, where)
         )
-    if key in ("keep_days", "disk_budget_gb") and value < 0:
+    if key in ("keep_days", "disk_budget_gb", "kernel_limit") and value < 0:
         raise _bad(key, where, f"{value} is below 0", f"{_kebab(key)} = 0   is no limit")
     if key == "indexes":
         _distinct(value, where)

@@ -92,9 +92,14 @@ class Tools:
         """
         answers: list[dict[str, Any]] = []
         stderr = _Kept(STDERR_KEPT, last=True)
+        pieces = _Kept(STDOUT_KEPT, last=False)
 
         def answered(text: str) -> None:
-            message = _message(text)
+            nonlocal pieces
+            pieces.add(text)
+            if not text.endswith("\n"):
+                return  # a long line comes in pieces
+            message, pieces = _message(pieces.text()), _Kept(STDOUT_KEPT, last=False)
             if "tell" in message:
                 self.tell(*message["tell"])
             elif message:

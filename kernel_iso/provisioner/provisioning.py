@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
@@ -18,7 +19,7 @@ from jupyter_client.multikernelmanager import MultiKernelManager
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict, HasTraits, Unicode
 
-from kernel_iso.engine import Engine, launching, preparing
+from kernel_iso.engine import Engine, borrowing, discovered, handing, launching
 from kernel_iso.engine.preparing import Ready, Target
 from kernel_iso.errors import IsoError
 from kernel_iso.model import Emit, Event
@@ -45,11 +46,12 @@ class IsoProvisioner(Delegating):
     later, on the same ports. Everywhere else `pre_launch` waits, with progress on stderr, and raises the
     `IsoError`.
 
-    The kernelspec's provisioner config may name an `environment`, and a `launcher` with its
+    The kernelspec's provisioner config may name an `environment` or a `discovered` folder, and a `launcher` with its
     `launcher_config`.
     """
 
     environment = Unicode("", help="The named environment this kernel runs in; empty: the notebook's own.")
+    discovered = Unicode("", help="The folder of the environment this kernel runs in, which is not ours.")
     launcher = Unicode("", help="The registered provisioner that launches; empty: what the policy says.")
     launcher_config = Dict(help="The launcher's own configuration.")
 
@@ -171,6 +173,8 @@ class IsoProvisioner(Delegating):
     # The engine
 
     def _find(self, launch: Mapping[str, Any]) -> Target:
+        if self.discovered:
+            return discovered.target(self.discovered)
         multi = getattr(self.parent, "parent", None)
         hosted = isinstance(multi, MultiKernelManager)
         root = str(getattr(multi, "root_dir", "") or "") if hosted else ""
@@ -182,7 +186,9 @@ class IsoProvisioner(Delegating):
 
         def work(cancel: threading.Event) -> Ready:
             engine = Engine.open(environ, emit=emit, cancelled=cancel, server=layer)
-            return preparing.realise(engine, target)
+            if target.kind == "notebook":
+                handing.settle(engine, Path(target.path))
+            return borrowing.realising(target)(engine, target)
 
         return Preparation(work)
 

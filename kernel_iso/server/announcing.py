@@ -19,8 +19,13 @@ def register(event_logger: Any) -> None:
         event_logger.register_event_schema(yaml.safe_load(text))
 
 
-def emit(event_logger: Any, event: Event, *, kernel_id: str, notebook: str) -> None:
-    """Emit an event about a kernel's environment."""
-    event_logger.emit(
-        schema_id=SCHEMA_ID, data={**event.to_json(), "kernel_id": kernel_id, "notebook": notebook}
-    )
+def emit(
+    event_logger: Any, event: Event, *, kernel_id: str = "", notebook: str = "", path: str = "", job: str = ""
+) -> None:
+    """Emit an event: about a kernel's environment, a job's, or both.
+
+    `notebook` is the absolute path of the notebook, `path` the one under which pages know it.
+    """
+    data = {**event.to_json(), "kernel_id": kernel_id, "notebook": notebook}
+    data |= {name: value for name, value in (("path", path), ("job", job)) if value}
+    event_logger.emit(schema_id=SCHEMA_ID, data=data)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from traitlets import Dict, Unicode
 from traitlets.config import Configurable
 
+from kernel_iso.engine import handing
 from kernel_iso.model import Event
-from kernel_iso.server import announcing, saving
+from kernel_iso.server import announcing, paths, saving
+from kernel_iso.server.desk import Desk
 from kernel_iso.server.holding import holding
+from kernel_iso.server.routes import routes
 
 
 class KernelIso(Configurable):
@@ -38,13 +42,14 @@ class Host:
 
     def tell(self, event: Event, kernel_id: str, notebook: str) -> None:
         """Put an event on the server's event bus."""
-        announcing.emit(self._app.event_logger, event, kernel_id=kernel_id, notebook=notebook)
+        path = paths.api(self._app.contents_manager, notebook)
+        announcing.emit(self._app.event_logger, event, kernel_id=kernel_id, notebook=notebook, path=path)
 
 
 def attach(app: Any) -> None:
     """Attach kernel-iso to a running `ServerApp`; what fails is logged, and the server goes on without it."""
     host = Host(app, KernelIso(parent=app))
-    for part in (_announce, _host, _save, _hold):
+    for part in (_announce, _host, _save, _hold, _serve):
         _try(app, part, host)
 
 
@@ -84,3 +89,12 @@ def _hold(app: Any, host: Host) -> None:
     if isinstance(present, type) and issubclass(present, ZMQChannelsWebsocketConnection):
         settings["kernel_websocket_connection_class"] = holding(present)
         host.holds = True
+
+
+def _serve(app: Any, host: Host) -> None:
+    """The panel gets no answers."""
+    desk = Desk(app, host.layer)
+    app.web_app.add_handlers(".*$", routes(app.base_url, desk))
+    threading.Thread(
+        target=lambda: handing.settle_all(desk.engine()), daemon=True, name="kernel-iso-settle"
+    ).start()

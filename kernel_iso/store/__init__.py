@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kernel_iso.store.memory import Store
 from kernel_iso.store.names import safe_folder, safe_name
+from kernel_iso.store.open_notebooks import Edit, OpenNotebooks
 from kernel_iso.store.sizes import Size
 from kernel_iso.store.sweeps import Swept
 
-__all__ = ["Size", "Store", "Swept", "safe_folder", "safe_name"]
+__all__ = ["Edit", "OpenNotebooks", "Size", "Store", "Swept", "safe_folder", "safe_name"]

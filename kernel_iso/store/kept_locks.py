@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from kernel_iso.errors import SpecError
@@ -31,6 +32,24 @@ def lock(places: Places, digest: str) -> Lock | None:
     """The lock with these artefacts, None where there is none or it is damaged."""
     found = _read(places, digest)
     return found if found is not None and found.digest() == digest else None
+
+
+def newest(places: Places, limit: int) -> Iterator[Lock]:
+    """The locks that were used last, each once; what is damaged is left out. Their time of use stays."""
+    dated = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(places.locks):
+            if DIGEST.fullmatch(entry.name.removesuffix(".json")):
+                with contextlib.suppress(OSError):
+                    dated.append((entry.stat().st_mtime, entry.path))
+    seen = set()
+    for _, path in sorted(dated, reverse=True)[:limit]:
+        with contextlib.suppress(OSError, SpecError):
+            found = Lock.from_text(Path(path).read_bytes())
+            # Each is kept under its own digest and under its plan's.
+            if (digest := found.digest()) not in seen:
+                seen.add(digest)
+                yield found
 
 
 def _read(places: Places, digest: str) -> Lock | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from kernel_iso.model import Emit, Event, Generation, Lock, Owner, Prefix, digest, quiet
 from kernel_iso.store import addresses, builds, guards, kept_locks, logs, names, places, sizes, sweeps
+from kernel_iso.store.open_notebooks import OpenNotebooks
 from kernel_iso.store.owners import Owners
 
 
@@ -23,6 +24,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.places = places.Places(root)
         self.owners = Owners(self.places)
+        self.open_notebooks = OpenNotebooks(self.places)
         self._builds = builds.Builds(self.places)
 
     @property
@@ -42,6 +44,18 @@ class Store:
         Takes well below a millisecond with any number of prefixes. Raises `SpecError` (`bad-key`).
         """
         return places.find(self.places, key)
+
+    def prefixes(self) -> tuple[Prefix, ...]:
+        """Every whole prefix, by key."""
+        found = (places.manifest(self.places, key) for key in self.places.keys())  # noqa: SIM118
+        return tuple(prefix for prefix in found if prefix is not None)
+
+    def used(self, key: str) -> float:
+        """When a prefix was used last (seconds since the epoch), 0 where that is not known."""
+        try:
+            return self.places.used(key).stat().st_mtime
+        except OSError:
+            return 0
 
     def realise(
         self,
@@ -177,7 +191,22 @@ class Store:
         """Keep a lock, by its plan and by its digest."""
         kept_locks.keep(self.places, lock)
 
+    def locks(self, limit: int = 500) -> Iterator[Lock]:
+        """The kept locks, those used last first, at most `limit`."""
+        return kept_locks.newest(self.places, limit)
+
     # Clean-up
+
+    def remove(
+        self, keys: Iterable[str], *, now: float, dry: bool = False, emit: Emit = quiet
+    ) -> sweeps.Swept:
+        """Delete the prefixes that a person chose; `refused` tells which stay, and why. `dry` only tells.
+
+        Raises `SpecError` (`bad-key`).
+        """
+        return sweeps.Sweep(
+            places=self.places, owners=self.owners, now=now, keep_days=0, budget_bytes=0, dry=dry, asked=True, emit=emit
+        ).chosen(keys)  # fmt: skip
 
     def sweep(
         self,

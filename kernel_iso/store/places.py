@@ -26,7 +26,8 @@ class Places:
 
     `prefixes/KEY` is a prefix, built where it is used, with its manifest in `.kernel-iso/manifest.json`;
     `guards/KEY.lock` is locked by who builds or removes it; `logs/KEY.ndjson` are the events of its last
-    build; `locks/DIGEST.json` are kept locks; `owners/` says whose prefixes are; `trash/` is to be deleted.
+    build; `locks/DIGEST.json` are kept locks; `owners/` says whose prefixes are; `open/` which
+    notebooks pages have open; `trash/` is to be deleted.
     """
 
     def __init__(self, root: Path) -> None:

@@ -22,11 +22,15 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a clean-up did, or would do: bytes `freed`, what was `removed` and why, what is in use."""
+    """What a clean-up did, or would do: bytes `freed`, what was `removed` and why, what is in use.
+
+    `refused` are those of a person's own choice that stay, each with the reason.
+    """
 
     freed: int = 0
     removed: tuple[tuple[str, str], ...] = ()
     kept_in_use: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,31 @@ class Sweep:
         return Swept(
             freed=self.freed, removed=tuple(self.removed), kept_in_use=tuple(dict.fromkeys(self.busy))
         )
+
+    def chosen(self, keys: Iterable[str]) -> Swept:
+        """Delete exactly these, however new; what may not go stays, and is told with its reason."""
+        refused = []
+        for key in dict.fromkeys(keys):
+            because = self._refusal(key)
+            if not because and not self._take(key, "you chose it", self._used(key)):
+                because = "something runs from it, or is making it"
+            if because:
+                refused.append((key, because))
+        return Swept(freed=self.freed, removed=tuple(self.removed), refused=tuple(refused))
+
+    def _refusal(self, key: str) -> str:
+        """Why a prefix that a person chose stays, "" where it may go as far as that can be told beforehand."""
+        if not self.places.prefix(key).exists():
+            return "there is no such environment"
+        with guards.claimed(self.places.in_use(key)) as free:
+            if not free:
+                return "a kernel or a command runs from it"
+        if self.now - self._used(key) < MINUTE:
+            return "it was used a moment ago: a kernel may just be starting"
+        others = (manifest(self.places, other) for other in self.places.keys())  # noqa: SIM118
+        if any(prefix is not None and self._companions(prefix) == key for prefix in others):
+            return "other environments have their kernel's packages in it"
+        return ""
 
     def _empty_trash(self) -> None:
         """Delete what earlier removals left; what is just being moved there may still be put back."""

@@ -28,10 +28,10 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Server:
-    """A running server: `folder` holds its notebooks (`root`), orders and log."""
+    """A running server: `folder` holds its notebooks (`root`), orders and log; `base` is its base URL."""
 
-    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
-        self.folder, self.port, self.process = folder, port, process
+    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes], base: str = "") -> None:
+        self.folder, self.port, self.process, self.base = folder, port, process, base
         self.root = folder / "root"
         self._sockets: list[websocket.WebSocket] = []
 
@@ -40,7 +40,9 @@ class Server:
     ) -> tuple[int, Any, float]:
         """Status, decoded JSON, seconds."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{self.base}{path}", data=data, method=method
+        )
         request.add_header("Authorization", "token t")
         began = time.monotonic()
         try:
@@ -81,7 +83,7 @@ class Server:
 
     def socket(self, path: str, port: int = 0, **options: Any) -> websocket.WebSocket:
         made = websocket.create_connection(
-            f"ws://127.0.0.1:{port or self.port}{path}",
+            f"ws://127.0.0.1:{port or self.port}{self.base}{path}",
             header=["Authorization: token t"],
             timeout=30,
             **options,
@@ -210,9 +212,9 @@ def ordered(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *options: str) -> Iterator[Server]:
-    """A server in its own folders, gone at the end."""
-    environ = ordered(folder)
+def running(folder: Path, *options: str, base: str = "", **extra: str) -> Iterator[Server]:
+    """A server in its own folders, gone at the end; `extra` are variables (an empty PYTHONPATH has the real engine)."""
+    environ = ordered(folder) | extra
     extensions = {"kernel_iso": True, "jupyterlab": False, "jupyter_lsp": False, "notebook_shim": False}
     settings = {"ServerApp": {"jpserver_extensions": extensions}}
     (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(settings))
@@ -220,11 +222,11 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
     command = [
         sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder / 'root'}",
-        "--IdentityProvider.token=t", *options,
+        "--IdentityProvider.token=t", f"--ServerApp.base_url={base}/", *options,
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=folder)
-    server = Server(folder, port, process)
+    server = Server(folder, port, process, base)
     try:
         wait_until(lambda: answers(server), 60)
         yield server

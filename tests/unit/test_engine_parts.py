@@ -124,17 +124,17 @@ def test_tampered_and_missing_files_are_found_by_their_record(tmp_path: Path) ->
     """Only files that differ from their RECORD are named."""
     for name in ("whole", "changed", "gone"):
         _install(tmp_path, name, name.encode())
-    assert list(doctoring.tampered(tmp_path)) == []
+    assert list(doctoring.prefixes.tampered(tmp_path)) == []
     (tmp_path / "changed.py").write_bytes(b"evil")
     (tmp_path / "gone.py").unlink()
-    assert list(doctoring.tampered(tmp_path)) == ["changed.py", "gone.py"]
+    assert list(doctoring.prefixes.tampered(tmp_path)) == ["changed.py", "gone.py"]
 
 
 def test_pth_files_that_run_code_are_named(tmp_path: Path) -> None:
     """A `.pth` that only adds a folder runs nothing."""
     (tmp_path / "folder.pth").write_text("../src\n")
     (tmp_path / "code.pth").write_text("import os; os.system('true')\n")
-    assert doctoring.running_pth(tmp_path) == ["code.pth"]
+    assert doctoring.prefixes.running_pth(tmp_path) == ["code.pth"]
 
 
 def test_a_target_is_a_notebook_a_folder_or_a_name(tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ class App(Configurable):
     def __init__(self, connection: type = ZMQChannelsWebsocketConnection, **config: Any) -> None:
         super().__init__(config=Config({"KernelIso": config}))
         self.log = logging.getLogger("app")
-        self.web_app = SimpleNamespace(settings={"kernel_websocket_connection_class": connection})
+        self.routes: list[tuple[Any, ...]] = []
+        self.web_app = SimpleNamespace(
+            settings={"kernel_websocket_connection_class": connection},
+            add_handlers=lambda host, routes: self.routes.extend(routes),
+        )
+        self.base_url = "/"
         self.kernel_manager = SimpleNamespace()
         self.contents_manager = SimpleNamespace()
         self.event_logger = EventLogger()
@@ -80,11 +85,11 @@ def test_events_follow_the_schema() -> None:
     full = Event(
         phase="realise", key="k", at=1.5, text="t", done=1, total=2, unit="packages", error=ERROR.to_json()
     )
-    announcing.emit(logger, full, kernel_id="id", notebook="/nb.ipynb")
-    announcing.emit(logger, Event(phase="lock"), kernel_id="", notebook="")
+    announcing.emit(logger, full, kernel_id="id", notebook="/nb.ipynb", path="nb.ipynb", job="k")
+    announcing.emit(logger, Event(phase="lock"))
     ours = [{key: value for key, value in item.items() if not key.startswith("__")} for item in heard]
     assert ours == [
-        {**full.to_json(), "kernel_id": "id", "notebook": "/nb.ipynb"},
+        {**full.to_json(), "kernel_id": "id", "notebook": "/nb.ipynb", "path": "nb.ipynb", "job": "k"},
         {"phase": "lock", "kernel_id": "", "notebook": ""},
     ]
 

@@ -1,4 +1,4 @@
-"""What Jupyter lists: a kernelspec folder of its own for every named environment.
+"""A kernelspec folder for every named environment.
 
 They are real folders in the person's Jupyter data directory, so that tools which know nothing of provisioners or of our
 server extension (VS Code, nbclient, papermill, consoles) list them too.

@@ -1,0 +1,101 @@
+"""Hand an edit to the page that has a notebook open: its file is the page's to write."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kernel_iso import notebooks
+from kernel_iso.engine import preparing
+from kernel_iso.engine.context import Engine
+from kernel_iso.engine.laying import write_lock
+from kernel_iso.engine.targets import Target
+from kernel_iso.model import Event
+from kernel_iso.notebooks import OpenDocument
+from kernel_iso.store import Edit
+
+PHASE = "edit"
+"""The phase of the events that tell pages of edits that wait for them."""
+
+
+def in_page(engine: Engine, target: Target) -> Target:
+    """The target with its file's text as the document that is edited, where a page has the notebook open.
+
+    What a page sent itself stays as it is.
+    """
+    path = Path(target.path)
+    if target.kind != "notebook" or target.document is not None or path.suffix != ".ipynb":
+        return target
+    if not engine.store.open_notebooks.is_open(path):
+        return target
+    return replace(target, document=OpenDocument(path, json.loads(path.read_bytes())))
+
+
+def offer(engine: Engine, target: Target, page: Target, edit: Edit) -> str:
+    """Leave the edit for the page, where it changed the document that `in_page` made; return where it went, or ""."""
+    if page is target or page.document is None or not page.document.changes():
+        return ""
+    engine.store.open_notebooks.offer(Path(target.path), msgspec.structs.replace(edit, at=time.time()))
+    engine.emit(
+        Event(
+            phase=PHASE,
+            key=edit.id,
+            at=time.time(),
+            text=f"{target.label} is open: its page writes the change",
+        )
+    )
+    return f"{target.label}, which a page has open: save it there"
+
+
+def take(engine: Engine, target: Target, taken: Sequence[str] = ()) -> tuple[str, ...]:
+    """Make the edits that wait in the document that a page sent; return their names, which the page gives back as `taken`.
+
+    An edit waits until the page has said that it is in its document: making it twice changes nothing more.
+    """
+    path = Path(target.path)
+    for name in taken:
+        engine.store.open_notebooks.take(path, name)
+    names = []
+    for name, edit in engine.store.open_notebooks.waiting(path):
+        _make(engine, target, edit)
+        names.append(name)
+    return tuple(names)
+
+
+def settle(engine: Engine, path: Path) -> None:
+    """Write the edits that wait into the notebook's file, where no page has it open any more."""
+    waiting = engine.store.open_notebooks.waiting(path)
+    if not waiting or engine.store.open_notebooks.is_open(path):
+        return
+    target = Target(kind="notebook", path=str(path), why="edits of it waited for a page")
+    for name, edit in waiting:
+        if path.exists():
+            _make(engine, target, edit)
+        engine.store.open_notebooks.take(path, name)
+
+
+def settle_all(engine: Engine) -> None:
+    """Write every edit that waits for a page that is gone."""
+    for path in engine.store.open_notebooks.left():
+        settle(engine, path)
+
+
+def _make(engine: Engine, target: Target, edit: Edit) -> None:
+    """Make an edit in the target's document or file. What was made here is approved as it is made."""
+    wish = preparing.read(engine, target)
+    present = {canonicalize_name(Requirement(item).name) for item in wish.spec.requirements}
+    gone = tuple(name for name in edit.remove if canonicalize_name(name) in present)
+    if wish.reading is not None and (edit.add or gone):
+        notebooks.edit_requirements(
+            Path(target.path), wish.reading, add=edit.add, remove=gone, here=edit.here, id=edit.id, disk=target.document
+        )  # fmt: skip
+    if edit.lock is not None:
+        write_lock(target, edit.lock, owner=edit.id)
+    preparing.approve(engine, preparing.read(engine, target))
