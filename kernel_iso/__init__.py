@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kernel_iso.library import IsolatedEnvironment
+
 __version__ = "0.1.0"
+__all__ = ["IsolatedEnvironment", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the library for applications when it is first asked for: no other face needs it."""
+    if name == "IsolatedEnvironment":
+        from kernel_iso.library import IsolatedEnvironment
+
+        return IsolatedEnvironment
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 from packaging.pylock import Package as LockedPackage
-from packaging.pylock import PackageWheel, Pylock, PylockValidationError
+from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockValidationError
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -27,14 +27,20 @@ from kernel_iso.processes import redact
 
 TOOL = "kernel-iso"
 
+File = TypeVar("File", PackageWheel, PackageSdist)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
-    """One package that a resolver picked: its wheels, what it directly needs, and the URL of its index."""
+    """One package that a resolver picked: its wheels, what it directly needs, and the URL of its index.
+
+    `sdist` counts only where the plan lets the package be built (`Plan.builds`).
+    """
 
     name: str
     version: str
     wheels: tuple[PackageWheel, ...] = ()
+    sdist: PackageSdist | None = None
     requires: frozenset[str] = frozenset()
     index: str = ""
 
@@ -100,9 +106,23 @@ def chosen(picks: Iterable[Pick], plan: Plan, machine: str) -> tuple[Pick, ...]:
     Raises `ConflictError` (`hash-not-allowed`), `ImpossibleError` (`no-wheel-here`) and `ToolError` (`no-hash`).
     """
     return tuple(
-        replace(pick, wheels=_usable(pick, plan, machine))
+        _built(pick)
+        if built(pick.name, pick.sdist, plan)
+        else replace(pick, wheels=_usable(pick, plan, machine))
         for pick in sorted(picks, key=lambda pick: pick.name)
     )
+
+
+def built(name: str, sdist: PackageSdist | None, plan: Plan) -> bool:
+    """True for a package that is built from source: the plan lets it be, and there is a source distribution."""
+    return sdist is not None and name in plan.builds
+
+
+def _built(pick: Pick) -> Pick:
+    """The pick with its source distribution alone. Raises `ToolError` (`no-hash`)."""
+    assert pick.sdist is not None
+    hashed(f"{pick.name} {pick.version}", [pick.sdist])
+    return replace(pick, wheels=())
 
 
 def _usable(pick: Pick, plan: Plan, machine: str) -> tuple[PackageWheel, ...]:
@@ -118,11 +138,11 @@ def _usable(pick: Pick, plan: Plan, machine: str) -> tuple[PackageWheel, ...]:
     return allowed(pick.name, pick.version, wheels, plan)
 
 
-def hashed(what: str, wheels: Iterable[PackageWheel]) -> None:
-    """Raise `ToolError` (`no-hash`) unless every wheel has a SHA-256."""
-    for wheel in wheels:
-        if "sha256" not in wheel.hashes:
-            raise no_hash(what, f"`{wheel.filename}` has no SHA-256")
+def hashed(what: str, files: Iterable[PackageWheel | PackageSdist]) -> None:
+    """Raise `ToolError` (`no-hash`) unless every file has a SHA-256."""
+    for file in files:
+        if "sha256" not in file.hashes:
+            raise no_hash(what, f"`{file.filename}` has no SHA-256")
 
 
 def no_hash(what: str, why: str, tail: tuple[str, ...] = ()) -> ToolError:
@@ -184,15 +204,15 @@ def _locked(pick: Pick, there: set[str]) -> LockedPackage:
         index=redact(pick.index) or None,
         # PEP 751, packages.dependencies: recorded for people and tools; an installer must not use it.
         dependencies=[{"name": name} for name in sorted(pick.requires & there)] or None,
-        wheels=[_clean(wheel) for wheel in pick.wheels],
+        # A source distribution is in a lock only where it is built: see `chosen`.
+        sdist=_clean(PackageSdist, pick.sdist) if pick.sdist and not pick.wheels else None,
+        wheels=[_clean(PackageWheel, wheel) for wheel in pick.wheels] or None,
     )
 
 
-def _clean(wheel: PackageWheel) -> PackageWheel:
-    """The wheel as others may see it: its address without credentials, its size and its SHA-256."""
-    return PackageWheel(
-        url=redact(wheel.url or ""), size=wheel.size or None, hashes={"sha256": wheel.hashes["sha256"]}
-    )
+def _clean(kind: type[File], file: PackageWheel | PackageSdist) -> File:
+    """The file as others may see it: its address without credentials, its size and its SHA-256."""
+    return kind(url=redact(file.url or ""), size=file.size or None, hashes={"sha256": file.hashes["sha256"]})
 
 
 def read(text: str) -> Pylock:

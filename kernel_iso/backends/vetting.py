@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.pylock import Package as LockedPackage
-from packaging.pylock import PackageWheel, Pylock, PylockSelectError
+from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError
 
 from kernel_iso.backends import pylocks
 from kernel_iso.backends.wheels import environment, tags_here
@@ -23,7 +23,10 @@ from kernel_iso.processes import redact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One package to install: the hashes of its wheels that may be used, and the size of the one that will be."""
+    """One package to install: the hashes of its wheels that may be used, and the size of the one that will be.
+
+    Where it is built (`Plan.builds`), the hash is that of its source distribution.
+    """
 
     name: str
     version: str
@@ -45,7 +48,7 @@ def wanted(part: Part, plan: Plan) -> tuple[Wanted, ...]:
     return tuple(sorted(found, key=lambda each: each.name))
 
 
-def _selected(lock: Pylock, plan: Plan) -> list[tuple[LockedPackage, PackageWheel]]:
+def _selected(lock: Pylock, plan: Plan) -> list[tuple[LockedPackage, PackageWheel | PackageSdist]]:
     try:
         selected = list(lock.select(environment=environment(_full(plan)), tags=tags_here(plan.python.minor)))
     except PylockSelectError as error:
@@ -55,7 +58,9 @@ def _selected(lock: Pylock, plan: Plan) -> list[tuple[LockedPackage, PackageWhee
             f"it is not for this machine or this Python ({plan.python.version}): {error}",
             "make it again here with `kernel-iso lock`",
         ) from None
-    return [(package, chosen) for package, chosen in selected if isinstance(chosen, PackageWheel)]
+    return [
+        (package, chosen) for package, chosen in selected if isinstance(chosen, PackageWheel | PackageSdist)
+    ]
 
 
 def _full(plan: Plan) -> str:
@@ -64,17 +69,18 @@ def _full(plan: Plan) -> str:
 
 
 def _check(package: LockedPackage, plan: Plan) -> None:
-    """Refuse what is no wheel of an index that the plan allows."""
+    """Refuse what is no wheel of an index that the plan allows; a source distribution only where the plan builds it."""
     kinds = {"vcs": package.vcs, "directory": package.directory, "archive": package.archive}
     for kind, entry in kinds.items():
         if entry is not None:
             _refuse(package.name, f"its `{kind}` entry names an address, which no index vouches for")
     if package.version is None:
         _refuse(package.name, "it has no version")
-    if not package.wheels:
+    from_source = pylocks.built(package.name, package.sdist, plan)
+    if not package.wheels and not from_source:
         _refuse(package.name, "it has no wheel, and building it would run its code")
-    for wheel in package.wheels or ():
-        if wheel.url is None or not wheel.url.startswith(("https://", "http://")):
+    for file in (*(package.wheels or ()), *([package.sdist] if package.sdist and from_source else ())):
+        if file.url is None or not file.url.startswith(("https://", "http://")):
             _refuse(package.name, "its wheel lies in a folder, and not in an index")
     allowed = {comparable(index.url) for index in plan.indexes}
     if package.index is not None and comparable(package.index) not in allowed:
@@ -101,8 +107,13 @@ def gone(words: str) -> ImpossibleError:
     )
 
 
-def _wanted(package: LockedPackage, chosen: PackageWheel, lock: Pylock, plan: Plan) -> Wanted:
+def _wanted(package: LockedPackage, chosen: PackageWheel | PackageSdist, lock: Pylock, plan: Plan) -> Wanted:
     version, wheels = str(package.version), tuple(package.wheels or ())
+    if isinstance(chosen, PackageSdist):
+        pylocks.hashed(f"{package.name} {version}", [chosen])
+        return Wanted(
+            name=package.name, version=version, hashes=(chosen.hashes["sha256"],), size=chosen.size or 0
+        )
     pylocks.hashed(f"{package.name} {version}", wheels)
     # What only the kernel needs was never asked for, so nobody's list of hashes speaks of it.
     if package.name not in pylocks.table(lock).get("companions", ()):
@@ -122,6 +133,10 @@ def vouched(
     for wish in wishes:
         there = found[wish.name].wheels or () if wish.name in found else ()
         wheels = tuple(wheel for wheel in there if wheel.hashes.get("sha256") in wish.hashes)
+        sdist = found[wish.name].sdist if wish.name in found else None
+        if sdist and pylocks.built(wish.name, sdist, plan) and sdist.hashes.get("sha256") in wish.hashes:
+            picks.append(pylocks.Pick(name=wish.name, version=wish.version, sdist=sdist))
+            continue
         if not wheels:
             names = ", ".join(index.name for index in plan.indexes) or "no index"
             _refuse(wish.name, f"{names} has no wheel of version {wish.version} with the hash that is locked")

@@ -8,22 +8,31 @@ import time
 from collections.abc import Sequence
 
 from kernel_iso.engine.context import Engine
-from kernel_iso.store import Swept
+from kernel_iso.store import Swept, applications
 
 DAY = 86400.0
 """Seconds."""
 
 
 def sweep(engine: Engine, *, dry: bool = False, keep_days: float | None = None) -> Swept:
-    """Delete prefixes by age, budget and lost owners as the policy says; never what runs. `dry` only tells."""
-    policy = engine.policy
-    return engine.store.sweep(
-        now=time.time(),
+    """Delete prefixes by age, budget and lost owners as the policy says; never what runs. `dry` only tells.
+
+    Environments of applications go where their distribution was uninstalled.
+    """
+    policy, now = engine.policy, time.time()
+    lost = applications.sweep(engine.store.places, now=now, dry=dry, emit=engine.emit)
+    swept = engine.store.sweep(
+        now=now,
         keep_days=policy.keep_days if keep_days is None else keep_days,
         budget_bytes=int(policy.disk_budget_gb * 1e9),
         dry=dry,
         asked=keep_days is not None,
         emit=engine.emit,
+    )
+    return Swept(
+        freed=swept.freed + lost.freed,
+        removed=(*lost.removed, *swept.removed),
+        kept_in_use=(*lost.kept_in_use, *swept.kept_in_use),
     )
 
 

@@ -29,11 +29,14 @@ class Plan(Record, frozen=True, kw_only=True):
     `build_limits` are constraints that keep the resolver at releases which the accelerator can run. `brought_torch` is
     the newest torch that what is asked for may bring along, where nothing asked is known to need torch. `libc` is that of
     the machine, as `Machine.libc` has it. `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
+    `builds` are canonical names that may be built from source where they have no wheel: no rule ever sets it, only an
+    application's author does (`engine/applying.py`).
     """
 
     backend: str
     python: Python
     requirements: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     hashes: tuple[tuple[str, tuple[str, ...]], ...] = ()

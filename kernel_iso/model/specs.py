@@ -9,8 +9,8 @@ class Origin(Record, frozen=True, kw_only=True):
     """Where a Spec was read.
 
     `kind` is one of `environment` (a named one was chosen), `pep723`, `metadata`, `project`, `command`
-    (the person typed it) or `default` (nothing was declared). `path` is the file, `detail` the place in it
-    ("cell 2", "[project] and group dev").
+    (the person typed it), `application` (its author wrote it) or `default` (nothing was declared). `path` is the
+    file, `detail` the place in it ("cell 2", "[project] and group dev").
     """
 
     kind: str = "default"

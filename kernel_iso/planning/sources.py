@@ -25,6 +25,8 @@ def _declared(origin: Origin) -> str:
         return "nothing is declared: the policy's default Python and packages"
     if origin.kind == "command":
         return "given on the command line"
+    if origin.kind == "application":
+        return "asked for by an application, for an environment of its own"
     if origin.kind == "environment":
         return f"{_place(origin)} was chosen"
     return f"declared in {_place(origin)}"

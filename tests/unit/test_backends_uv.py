@@ -126,9 +126,9 @@ def test_progress_counts_the_bytes_that_uv_names() -> None:
         progress(line)
     assert told == [
         ("downloading numpy", 0, 15728640, "bytes"),
-        ("downloading kiwisolver", 0, 17301504, "bytes"),
-        ("downloaded kiwisolver", 1572864, 17301504, "bytes"),
-        ("downloaded numpy", 17301504, 17301504, "bytes"),
+        ("downloading numpy, kiwisolver", 0, 17301504, "bytes"),
+        ("downloading numpy", 1572864, 17301504, "bytes"),
+        ("downloaded", 17301504, 17301504, "bytes"),
         ("unpacked, linking 38 packages", 0, 38, "packages"),
     ]
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecError, ToolError
+from kernel_iso.errors import BuildError, ConflictError, ImpossibleError, IsoError, SpecError, ToolError
 from kernel_iso.model import Plan
 from kernel_iso.processes import redact
 
@@ -132,6 +132,20 @@ def needs_build(name: str, needed_by: str, plan: Plan, machine: str, text: str) 
         f"did you mean `{meant}`?"
         if meant
         else f"ask for a version of `{name}` that has a wheel (newer ones mostly do), or for an older Python",
+        tail=tail(text),
+    )
+
+
+def build_failed(name: str, flat: str, text: str) -> BuildError:
+    """A package that may be built did not let itself be built."""
+    call = re.search(r"Call to `([^`]+)` failed \((exit status: \d+|[^)]+)\)", flat)
+    return BuildError(
+        "build-failed",
+        f"cannot build `{name}`",
+        f"its `{call[1].rpartition('.')[2]}` failed ({call[2]}); its last lines are below"
+        if call
+        else "its own build failed; the last lines are below",
+        "install what it needs to be built (a compiler, headers), or ask for a version that has a wheel",
         tail=tail(text),
     )
 

@@ -49,6 +49,8 @@ class Story:
 def uv(text: str, plan: Plan, machine: str, what: str = say.LOCK) -> IsoError:
     """The error that uv's stderr describes."""
     flat = _flat(text)
+    if found := re.search(r"Failed to build `([^`]+)`", flat):
+        return say.build_failed(found[1], flat, text)
     if fault := _of_the_artefact(flat, text) or _of_the_index(flat, what, text):
         return fault
     if "No solution found" in flat:

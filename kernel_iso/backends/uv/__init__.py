@@ -67,10 +67,21 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     """Make the folder `at` an environment that holds the part; return its interpreter.
 
     Raises what `vetting` and `installed.verify` raise, `ImpossibleError` (`no-space`), and `ToolError`
-    (`hash-mismatch`, `download-broken`, `install-failed`, and those of the index and the machine).
+    (`hash-mismatch`, `download-broken`, `install-failed`, and those of the index and the machine); `BuildError`
+    (`build-failed`) where the plan lets something be built.
     """
     with explaining.faults(explaining.INSTALL):
         return realising.realise(path(), plan, part, at, run)
+
+
+def edit(plan: Plan, part: Part, at: str, run: Run, *, former: Part) -> None:
+    """Make the environment in the folder `at`, which holds what `former` says, hold the part, in place.
+
+    Killed on the way, it is neither the one nor the other: who calls sees to it that nobody takes it for whole.
+    Raises what `realise` raises.
+    """
+    with explaining.faults(explaining.INSTALL):
+        realising.edit(path(), plan, part, at, run, former)
 
 
 def inspect(python: str, run: Run) -> tuple[Package, ...]:

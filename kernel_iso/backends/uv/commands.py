@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import tomli_w
@@ -30,37 +31,65 @@ _GLIBCS = (17, 28, *range(31, 41))
 
 
 def compiling(uv: str, plan: Plan, machine: str, cache: str) -> list[str]:
-    """`uv pip compile` for one machine, without its files: wheels only, from the plan's indexes."""
+    """`uv pip compile` for one machine, without its files: wheels only (see `wheels_only`), from the plan's indexes."""
     return [
         *(uv, "pip", "compile"),
         *everywhere(plan, cache),
         *("--python", plan.python.path or sys.executable, "--python-version", plan.python.minor),
         *platform(machine, plan.libc),
         *newest(plan, datetime.now(UTC)),
-        *("--no-build", "--no-header"),
+        *(*wheels_only(plan), "--no-header"),
         *indexes(plan),
     ]
 
 
-def creating(uv: str, plan: Plan, at: str, cache: str) -> list[str]:
-    """`uv venv`. Relocatable: a prefix at a person's own path is exchanged by renaming."""
-    system = ["--system-site-packages"] if plan.system_site_packages else []
+def creating(uv: str, plan: Plan, at: str, cache: str, *, there: bool = False) -> list[str]:
+    """`uv venv`. Relocatable: a prefix at a person's own path is exchanged by renaming. `there`: the folder exists."""
+    options = ["--system-site-packages"] if plan.system_site_packages else []
+    options += ["--allow-existing"] if there else []
     common = everywhere(plan, cache)
-    return [uv, "venv", *common, "--no-project", "--relocatable", "--python", plan.python.path, *system, at]
+    return [uv, "venv", *common, "--no-project", "--relocatable", "--python", plan.python.path, *options, at]
 
 
 def installing(uv: str, plan: Plan, python: str, lock: str, mode: str, cache: str) -> list[str]:
-    """`uv pip install` of a lock: verified by hash, nothing is built, no bytecode is compiled.
+    """`uv pip install` of a lock: verified by hash, wheels only (see `wheels_only`), no bytecode is compiled.
 
     Not `uv pip sync`, which with system site packages would remove what the lock does not name.
     """
     return [
         *(uv, "pip", "install"),
         *everywhere(plan, cache),
-        *("--python", python, "--no-build", "--require-hashes", "--link-mode", mode),
+        *("--python", python, *wheels_only(plan), "--require-hashes", "--link-mode", mode),
         *("--preview-features", "pylock", "-r", lock),
         *indexes(plan),
     ]
+
+
+def syncing(
+    uv: str, plan: Plan, python: str, lock: str, mode: str, cache: str, again: Iterable[str]
+) -> list[str]:
+    """`uv pip sync` of a lock: like `installing`, and what the lock does not name goes; `again` are installed anew."""
+    return [
+        *(uv, "pip", "sync", "--allow-empty-requirements"),
+        *everywhere(plan, cache),
+        *("--python", python, *wheels_only(plan), "--require-hashes", "--link-mode", mode),
+        *(word for name in again for word in ("--reinstall-package", name)),
+        *("--preview-features", "pylock", lock),
+        *indexes(plan),
+    ]
+
+
+def wheels_only(plan: Plan) -> list[str]:
+    """No package's code runs, apart from those that the plan lets be built: these are built, each in isolation.
+
+    >>> from kernel_iso.model import Python
+    >>> wheels_only(Plan(backend="uv", python=Python(version="3.12", path=""), builds=("a",)))
+    ['--only-binary', ':all:', '--no-binary', 'a']
+    """
+    if not plan.builds:
+        return ["--no-build"]
+    # uv refuses --no-build beside --no-binary; of these two, the one with a name wins for that name.
+    return ["--only-binary", ":all:", *(word for name in plan.builds for word in ("--no-binary", name))]
 
 
 def everywhere(plan: Plan, cache: str) -> list[str]:

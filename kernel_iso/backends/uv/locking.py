@@ -93,7 +93,10 @@ def resolve(place: Desk, machine: str) -> tuple[Pick, ...]:
     needed = pylocks.reachable(picks, asked)
     picks = tuple(pick for pick in picks if pick.name in needed)
     found = artefacts(place, machine, {pick.name: pick.version for pick in picks}, bound)
-    whole = [replace(pick, wheels=tuple(found[pick.name].wheels or ())) for pick in picks]
+    whole = [
+        replace(pick, wheels=tuple(found[pick.name].wheels or ()), sdist=found[pick.name].sdist)
+        for pick in picks
+    ]
     return pylocks.chosen(whole, plan, machine)
 
 
