@@ -70,7 +70,13 @@ def full(session: nox.Session) -> None:
 def guest(session: nox.Session) -> None:
     """What runs inside prefixes, on every Python from 3.9 on that is found on this machine."""
     install(session, "test")
-    session.run("pytest", "tests/unit/test_boot.py", "tests/unit/test_machines.py", *session.posargs)
+    session.run(
+        "pytest",
+        "tests/unit/test_boot.py",
+        "tests/unit/test_magics_guest.py",
+        "tests/unit/test_machines.py",
+        *session.posargs,
+    )
 
 
 @nox.session

@@ -175,7 +175,17 @@ def _own_verbs() -> dict[str, Verb]:
     def nothing(engine: Engine, values: Mapping[str, Any]) -> Outcome:
         raise AssertionError("answered without an engine")
 
+    def cell(engine: Engine, values: Mapping[str, Any]) -> Outcome:
+        from kernel_iso.cli import cells
+
+        return cells.answer(engine, values)
+
     verbs = (
+        Verb(
+            name="cell",
+            help="answer what a person typed after %iso in a cell; the request is JSON on standard input",
+            act=cell,
+        ),
         Verb(
             name="completion",
             help="print a script that completes this command line in a shell",
@@ -219,4 +229,4 @@ def _own_verbs() -> dict[str, Verb]:
 
 def _listed(table: Mapping[str, Verb]) -> dict[str, Verb]:
     """The verbs that people type."""
-    return {name: verb for name, verb in table.items() if name != "launch"}
+    return {name: verb for name, verb in table.items() if name not in ("cell", "launch")}

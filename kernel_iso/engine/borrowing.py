@@ -56,7 +56,7 @@ def realise(engine: Engine, target: Target) -> Ready:
 
     prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled)
     plan = _plan(engine, found, prefix)
-    fitting.write_launch(prefix, plan)
+    fitting.write_launch(prefix, plan, target)
     owner = engine.store.owner(name)
     if owner is None or owner.now is None or owner.now.key != key:
         generation = Generation(key=key, made=prefix.made)
@@ -124,10 +124,11 @@ def required(path: str) -> Discovered:
 def _meaning(found: Discovered, companions: Plan | None) -> str:
     """What the small prefix depends on: another meaning makes another one."""
     stamp = Disk().stamp(found.python)
-    guest = Path(fitting.__file__).parent.parent / "guest" / "boot.py"
+    folder = Path(fitting.__file__).parent.parent / "guest"
+    guest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in fitting.GUESTS)).hexdigest()
     said = [
         found.path, found.version, *map("==".join, found.kernel), str(stamp[2] if stamp else 0),
-        companions.digest() if companions else "", hashlib.sha256(guest.read_bytes()).hexdigest(),
+        companions.digest() if companions else "", guest,
     ]  # fmt: skip
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 

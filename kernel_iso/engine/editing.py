@@ -1,10 +1,9 @@
-"""Change what a notebook or a named environment asks: add, remove, upgrade, lock."""
+"""Change what a notebook or a named environment asks: add, remove, choose, upgrade, lock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import msgspec
 from packaging.requirements import Requirement
@@ -13,9 +12,9 @@ from packaging.utils import canonicalize_name
 from kernel_iso import notebooks
 from kernel_iso.engine import borrowing, fitting, handing, preparing, recording
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.differences import Change, difference, versions
-from kernel_iso.engine.laying import write_lock
-from kernel_iso.engine.preparing import Ready, Wish
+from kernel_iso.engine.differences import Change, between, difference, versions
+from kernel_iso.engine.laying import write_edit, write_lock
+from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Machine, Plan, Spec
@@ -26,27 +25,49 @@ from kernel_iso.store import Edit
 class Edited:
     """What an edit changed: packages, where the Spec was written, and the prefix that is ready (None in a dry run).
 
-    `companions` are the names that only the kernel needs.
+    `companions` are the names that only the kernel needs, `waiting` the edits that a page has to say it has made.
     """
 
     changes: tuple[Change, ...]
     companions: tuple[str, ...] = ()
     written: str = ""
     ready: Ready | None = None
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A new lock with the plan that it answers, where it lies, and the edits that a page has to say it has made."""
+
+    plan: Plan
+    lock: Lock
+    where: str
+    waiting: tuple[str, ...] = ()
+
+
+DEFAULT = "default"
+"""What is given for a Python to ask for none any more."""
 
 
 def add(
-    engine: Engine, target: Target, requirements: Sequence[str], *, here: bool = False, dry: bool = False
+    engine: Engine,
+    target: Target,
+    requirements: Sequence[str],
+    *,
+    here: bool = False,
+    dry: bool = False,
+    keep: Lock | None = None,
 ) -> Edited:
     """Declare more requirements (one that is declared already is replaced) and make the next generation.
 
     The new set is locked before anything is written: where it cannot be, nothing changes. `here` keeps the
-    change in the notebook where a project file declares. Raises every kind of error.
+    change in the notebook where a project file declares. The versions of `keep` are kept where they fit (default: those of
+    the present lock). Raises every kind of error.
     """
     wanted = tuple(notebooks.requirement(item) for item in requirements)
     if not wanted:
         raise SpecError("nothing-named", "cannot add", "no package was named", "kernel-iso add polars")
-    return _edit(engine, target, wanted, (), here=here, dry=dry)
+    return _edit(engine, target, Edit(add=wanted, here=here), dry=dry, keep=keep)
 
 
 def remove(
@@ -58,7 +79,37 @@ def remove(
     """
     if not names:
         raise SpecError("nothing-named", "cannot remove", "no package was named", "kernel-iso remove polars")
-    return _edit(engine, target, (), tuple(names), here=here, dry=dry)
+    return _edit(engine, target, Edit(remove=tuple(names), here=here), dry=dry)
+
+
+def choose(
+    engine: Engine,
+    target: Target,
+    *,
+    python: str = "",
+    accelerator: str = "",
+    here: bool = False,
+    dry: bool = False,
+) -> Edited:
+    """Ask for another Python (`default`: leave it to the policy) or accelerator (`auto`: any), and make the next generation.
+
+    What is "" stays as it is. Raises `SpecError` (`nothing-named`, `bad-python`, `bad-accelerator`), and `edit-by-hand`
+    where a project's file has no place for it.
+    """
+    if not python and not accelerator:
+        raise SpecError(
+            "nothing-named",
+            "cannot choose",
+            "neither a Python nor an accelerator was named",
+            "kernel-iso choose analysis.ipynb --python 3.12",
+        )
+    wanted = "" if python == DEFAULT else notebooks.python(python)
+    edit = Edit(
+        python=wanted if python else None,
+        accelerator=notebooks.accelerator(accelerator) if accelerator else None,
+        here=here,
+    )
+    return _edit(engine, target, edit, dry=dry)
 
 
 def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str) -> Spec:
@@ -81,46 +132,48 @@ def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str
     return msgspec.structs.replace(spec, requirements=tuple(declared.values()))
 
 
-def _edit(
-    engine: Engine, target: Target, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool
-) -> Edited:
+def _asked(spec: Spec, edit: Edit, label: str) -> Spec:
+    """The Spec as an edit changes it."""
+    spec = changed(spec, edit.add, edit.remove, label)
+    return msgspec.structs.replace(
+        spec,
+        python=spec.python if edit.python is None else edit.python,
+        accelerator=edit.accelerator or spec.accelerator,
+    )
+
+
+def _edit(engine: Engine, target: Target, edit: Edit, *, dry: bool, keep: Lock | None = None) -> Edited:
     page = handing.in_page(engine, target)
     wish = preparing.read(engine, page)
     borrowing.refuse(engine, wish)
     preparing.require_approval(engine, wish)
-    spec = changed(wish.spec, added, removed, target.label)
-    if wish.target.kind != "environment" and not here:
-        # A place that cannot be edited is told before anything is resolved.
-        _written(wish, added, removed, here=here, dry=True)
+    spec, own = _asked(wish.spec, edit, target.label), wish.owner_kind == "notebook"
+    edit = msgspec.structs.replace(edit, id=wish.owner if own else "")
+    if wish.reading is not None and own:
+        # A place that cannot be edited is told before anything is resolved, and what it asks then is what counts.
+        spec = write_edit(page, wish.reading, edit, dry=True).spec or spec
     machine = preparing.machine_here(engine)
     former = wish.own_lock or preparing.present_lock(engine, wish.owner)
     next_wish = replace(wish, spec=spec, own_lock=None)
     plan = preparing.make_plan(engine, next_wish, machine)
-    plan, locked = preparing.lock(engine, next_wish, plan, machine, former=former)
-    changes = difference(versions(former), versions(locked))
+    plan, locked = preparing.lock(engine, next_wish, plan, machine, former=keep or former)
+    changes = between(wish.spec, spec, former, locked)
     if dry:
         return Edited(changes=changes, companions=locked.companions)
     ready = preparing.build(engine, next_wish, plan, locked, machine)
-    where = f"environment {wish.owner}"
-    if wish.reading is not None and wish.owner_kind == "notebook":
-        where = _written(wish, added, removed, here=here, dry=False)
-        if wish.own_lock is not None:
-            write_lock(page, locked)
-        preparing.approve(engine, preparing.read(engine, page))
-        laid = locked if wish.own_lock is not None else None
-        edit = Edit(add=added, remove=removed, here=here, lock=laid, id=wish.owner)
-        where = handing.offer(engine, target, page, edit) or where
-    return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
-
-
-def _written(wish: Wish, added: tuple[str, ...], removed: tuple[str, ...], *, here: bool, dry: bool) -> str:
-    """Change the place where the Spec was read; return that place."""
-    assert wish.reading is not None
-    written = notebooks.edit_requirements(
-        Path(wish.target.path), wish.reading, add=added, remove=removed, here=here, id=wish.owner, dry=dry,
-        disk=wish.target.document,
+    if wish.reading is None or not own:
+        where = f"environment {wish.owner}"
+        return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
+    where = write_edit(page, wish.reading, edit).path
+    if wish.own_lock is not None:
+        write_lock(page, locked)
+        edit = msgspec.structs.replace(edit, lock=locked)
+    preparing.approve(engine, preparing.read(engine, page))
+    handed = handing.offer(engine, target, page, edit)
+    return Edited(
+        changes=changes, companions=locked.companions, written=handed.where or where, ready=ready,
+        waiting=handed.names,
     )  # fmt: skip
-    return str(written.path)
 
 
 def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: bool = False) -> Edited:
@@ -151,11 +204,12 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
         return Edited(changes=changes, companions=locked.companions)
     engine.store.keep(locked)
     ready = preparing.build(engine, wish, plan, locked, machine)
+    handed = handing.Handed()
     if wish.own_lock is not None and wish.owner_kind == "notebook":
         write_lock(page, locked)
         preparing.approve(engine, preparing.read(engine, page))
-        handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner))
-    return Edited(changes=changes, companions=locked.companions, ready=ready)
+        handed = handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner))
+    return Edited(changes=changes, companions=locked.companions, ready=ready, waiting=handed.names)
 
 
 def lock_in_place(
@@ -165,13 +219,13 @@ def lock_in_place(
     beside: bool = False,
     tags: Sequence[str] = (),
     elsewhere: Machine | None = None,
-) -> tuple[Plan, Lock, str]:
+) -> Locked:
     """Lock what a target asks and lay the lock with it: in the notebook, or `beside` it where it is large.
 
     `tags` are accelerators that it must have a part for (`cpu`, `cu126`), of the same torch. `elsewhere` is the
     machine to lock for, where it is not this one.
 
-    A named environment always has its lock. Returns the plan, the lock and where it lies.
+    A named environment always has its lock.
     """
     page = handing.in_page(engine, target)
     wish = preparing.read(engine, page)
@@ -192,7 +246,8 @@ def lock_in_place(
         locked = preparing.widened(engine, wish, plan, locked, machine, missing, required=True)
         engine.store.keep(locked)
     if target.kind != "notebook" or wish.owner_kind != "notebook":
-        return plan, locked, "the store"
+        return Locked(plan=plan, lock=locked, where="the store")
     where = write_lock(page, locked, beside=beside, owner=wish.owner)
     preparing.approve(engine, preparing.read(engine, page))
-    return plan, locked, handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner)) or where
+    handed = handing.offer(engine, target, page, Edit(lock=locked, id=wish.owner))
+    return Locked(plan=plan, lock=locked, where=handed.where or where, waiting=handed.names)

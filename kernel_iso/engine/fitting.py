@@ -17,11 +17,15 @@ from packaging.version import Version
 
 from kernel_iso import backends, discovery
 from kernel_iso.engine.context import Engine
+from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Emit, Lock, Package, Part, Plan, Prefix, Run
 
 GUEST = ".kernel-iso"
 """The folder in a prefix that holds what is ours; nothing in it is on the kernel's `sys.path`."""
+
+GUESTS = ("boot.py", "magics.py", "widgets.py")
+"""What is copied there."""
 
 
 def pinned_versions(text: str) -> dict[str, str]:
@@ -179,18 +183,25 @@ def furnish(path: Path) -> None:
     """Copy the guest into a prefix's own folder."""
     folder = path / GUEST
     folder.mkdir(exist_ok=True)
-    for name in ("boot.py",):
+    for name in GUESTS:
         source = resources.files("kernel_iso.guest").joinpath(name)
         (folder / name).write_bytes(source.read_bytes())
 
 
-def write_launch(prefix: Prefix, plan: Plan) -> None:
-    """Tell the guest where the companions and the project's own code lie; written only where it changed."""
+def write_launch(prefix: Prefix, plan: Plan, whose: Target) -> None:
+    """Tell the guest where the companions and the own code lie, and what `%iso` calls; written only where it changed.
+
+    `whose` it is stands there for a person who has to type a command, because no engine can be reached from a cell.
+    """
     target = Path(prefix.path) / GUEST / "launch.json"
     wanted = {
         "companions": prefix.companions,
         "companions_first": prefix.companions_first,
         "own_paths": list(plan.own_paths),
+        # -P: the notebook's folder is not where the engine's modules come from.
+        "cli": [sys.executable, "-P", "-m", "kernel_iso"],
+        "notebook": whose.path,
+        "environment": whose.name if whose.kind == "environment" else "",
     }
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
     try:

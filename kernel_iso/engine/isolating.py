@@ -26,11 +26,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from kernel_iso import notebooks
 from kernel_iso.backends.explaining.sentences import suggestion
-from kernel_iso.engine import editing, handing, preparing, running
+from kernel_iso.engine import handing, preparing, running
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.laying import write_lock
+from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError, SpecError
@@ -63,7 +62,8 @@ class Isolated:
 
     `imports` are its top-level names, `missing` those that nothing installed gives, `local` those of its own folder or of
     packages that lie in a folder (no index has them), `python` the minor version of the kernel it runs on. `written` is
-    the file that was changed, `ready` its environment, `tried` what `running.run` found.
+    the file that was changed, `ready` its environment, `tried` what `running.run` found, `waiting` the edits that a
+    page has to say it has made.
     """
 
     imports: tuple[str, ...]
@@ -74,6 +74,7 @@ class Isolated:
     written: str = ""
     ready: Ready | None = None
     tried: Mapping[str, Any] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
 
 
 class Installed(Record, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ def isolate(
     wish = preparing.read(engine, page)
     found = used(Path(target.path), page.document)
     there = asked(engine, _interpreter(engine, python), [module for module, _ in found.modules])
-    made = proposal(found, there, wish.spec, folder_modules(target, wish.spec), _brought(engine))
+    made = proposal(found, there, wish.spec, folder_modules(target, wish.spec), brought(engine))
     if (apply or trial) and made.proposal:
         made = _applied(engine, (target, page), wish, made, there)
     if trial:
@@ -149,7 +150,7 @@ def asked(engine: Engine, python: str, modules: Sequence[str]) -> Installed:
     )
 
 
-def _brought(engine: Engine) -> frozenset[str]:
+def brought(engine: Engine) -> frozenset[str]:
     """What every kernel gets by itself."""
     named = (str(canonicalize_name(Requirement(item).name)) for item in engine.policy.companions)
     return frozenset((*named, *KERNELS_OWN))
@@ -234,30 +235,24 @@ def _applied(
     preparing.require_approval(engine, wish)
     target, page = places
     added = tuple(row.requirement for row in made.proposal)
-    spec = editing.changed(wish.spec, added, (), target.label)
-    # What waits for a page to write it are requirements only.
-    fresh = wish.spec.origin.kind == "default" and target.path.endswith(".ipynb") and page is target
-    if fresh and not spec.python and tuple(int(part) for part in made.python.split(".")) >= OLDEST:
-        spec = msgspec.structs.replace(spec, python=made.python)
+    edit = Edit(add=added, id=wish.owner)
+    fresh = wish.spec.origin.kind == "default" and target.path.endswith(".ipynb")
+    if fresh and tuple(int(part) for part in made.python.split(".")) >= OLDEST:
+        edit = msgspec.structs.replace(edit, python=made.python)
+    assert wish.reading is not None
+    spec = write_edit(page, wish.reading, edit, dry=True).spec or wish.spec
     machine = preparing.machine_here(engine)
     next_wish = replace(wish, spec=spec, own_lock=None)
     plan = preparing.make_plan(engine, next_wish, machine)
     plan, locked = preparing.lock(engine, next_wish, plan, machine, former=as_lock(there.installed))
     ready = preparing.build(engine, next_wish, plan, locked, machine)
-    assert wish.reading is not None
-    path = Path(target.path)
-    if fresh:
-        written = notebooks.write_metadata(path, id=wish.owner, spec=spec, disk=page.document)
-    else:
-        written = notebooks.edit_requirements(
-            path, wish.reading, add=added, id=wish.owner, disk=page.document
-        )
+    written = write_edit(page, wish.reading, edit)
     if wish.own_lock is not None:
         write_lock(page, locked)
+        edit = msgspec.structs.replace(edit, lock=locked)
     preparing.approve(engine, preparing.read(engine, page))
-    edit = Edit(add=added, lock=locked if wish.own_lock else None, id=wish.owner)
-    where = handing.offer(engine, target, page, edit) or written.path
-    return replace(made, written=where, ready=ready)
+    handed = handing.offer(engine, target, page, edit)
+    return replace(made, written=handed.where or written.path, ready=ready, waiting=handed.names)
 
 
 def as_lock(installed: Mapping[str, str]) -> Lock:

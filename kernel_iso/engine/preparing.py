@@ -332,7 +332,7 @@ def build(
     was_there = engine.store.find(key) is not None
     make = _maker(engine, wish, plan, locked, part)
     prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled, fresh=fresh)
-    fitting.write_launch(prefix, plan)
+    fitting.write_launch(prefix, plan, wish.target)
     drifting.record(prefix, machine)
     _remember(engine, wish, prefix, locked)
     folders.show(wish.folder, prefix)
@@ -388,10 +388,14 @@ def _maker(
 
 
 def _remember(engine: Engine, wish: Wish, prefix: Prefix, locked: Lock) -> None:
-    """Make the prefix the owner's current generation, unless it is already."""
+    """Make the prefix the owner's current generation, unless it is already, and was for what is asked now.
+
+    What is asked may differ without another lock: a package that was there, an accelerator that nothing needs.
+    """
     owner = engine.store.owner(wish.owner)
     address = wish.target.path if wish.owner_kind == "notebook" else wish.folder
-    if owner and owner.now and owner.now.key == prefix.key and owner.path == address:
+    now = owner.now if owner and owner.path == address else None
+    if now and now.key == prefix.key and Spec.from_text(now.spec or "{}").meaning() == wish.spec.meaning():
         return
     engine.store.keep(locked)
     generation = Generation(key=prefix.key, spec=wish.spec.to_text(), lock=locked.digest(), made=time.time())

@@ -112,7 +112,7 @@ SOURCE = Argument(name="source", help="the environment to start from", metavar="
 
 _VERBS = (
     Verb(
-        name="plan", help="say what would be made, and why", act=_act("plan"),
+        name="plan", help="say what would be made, and why", act=_act("plan"), aliases=("why",),
         arguments=(
             TARGET, NAME,
             MACHINE,
@@ -164,9 +164,44 @@ _VERBS = (
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY, HERE),
     ),
     Verb(
+        name="choose", help="ask for another Python or accelerator", act=_act("choose"),
+        slow=True, access="execute",
+        arguments=(
+            TARGET, NAME,
+            Argument(name="python", help="its Python, as 3.12 or \">=3.11\" (`default`: what the policy says)",
+                     flags=("--python", "-p"), default=""),
+            Argument(name="accelerator", help="the build of torch and its like, as cpu or cu126 (`auto`: what fits)",
+                     flags=("--accelerator",), default=""),
+            DRY, HERE,
+        ),
+        examples=("kernel-iso choose analysis.ipynb --python 3.12", "kernel-iso choose train.ipynb --accelerator cpu"),
+    ),
+    Verb(
         name="upgrade", help="lock again with newer versions", act=_act("upgrade"), aliases=("update",),
         slow=True, access="execute",
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY),
+    ),
+    Verb(
+        name="adopt", help="declare what was installed by hand, in the versions that are there",
+        act=_act("adopting:adopted"), slow=True, access="execute",
+        arguments=(
+            Argument(name="names", help="only these packages", kind="many", metavar="PACKAGE"), NOTEBOOK, NAME, DRY,
+        ),
+        examples=("kernel-iso adopt -b analysis.ipynb",),
+    ),
+    Verb(
+        name="imports", help="find what a notebook imports and does not declare", act=_act("importing:told"),
+        slow=True, access="execute",
+        arguments=(
+            TARGET, Argument(name="add", help="declare and install it", kind="flag", flags=("--add",)), DRY,
+        ),
+        examples=("kernel-iso imports analysis.ipynb --add",),
+    ),
+    Verb(
+        name="use", help="choose the named environment that a notebook runs in", act=_act("selecting:told"),
+        access="",
+        arguments=(ENVIRONMENT, NOTEBOOK),
+        examples=("kernel-iso use vision -b analysis.ipynb",),
     ),
     Verb(
         name="take", help="make the edits that wait for the page which has the notebook open", act=_act("take"),
@@ -207,7 +242,14 @@ _VERBS = (
         ),
         examples=("kernel-iso tree analysis.ipynb --why pytz",),
     ),
-    Verb(name="inspect", help="show the state of an environment", act=_act("telling:inspect"), arguments=(TARGET, NAME)),
+    Verb(
+        name="inspect", help="show the state of an environment", act=_act("telling:inspect"), aliases=("status",),
+        arguments=(TARGET, NAME),
+    ),
+    Verb(
+        name="diff", help="show what differs from what was made: what was installed by hand, another driver",
+        act=_act("adopting:diff"), arguments=(TARGET, NAME),
+    ),
     Verb(
         name="doctor", help="look for what is broken, and say what to type", act=_act("doctor"),
         slow=True, access="execute",

@@ -5,7 +5,7 @@ afterwards. It holds a shared lock on the file `in-use` beside it for the life o
 clean-up takes the prefix away. `launch.json` beside it, written by the engine, may name the folder of the
 kernel's own packages (`companions`, last on `sys.path`, or before the prefix's packages with
 `companions_first`) and the folders of the project's own code (`own_paths`, right after the notebook's
-folder).
+folder). With a command line (`cli`) in it, cells have `%iso`: `magics.py` beside this file is read when it is first used.
 """
 
 import json
@@ -82,6 +82,53 @@ def add_own_paths(folders):
     InteractiveShellApp.init_path = init_path
 
 
+def read(path, **names):
+    """A file of ours as a module that nothing can import: it is not in `sys.modules`, and no bytecode is written."""
+    from types import ModuleType
+
+    module = ModuleType(os.path.basename(path)[:-3])
+    vars(module).update(names, __file__=path)
+    with open(path, encoding="utf-8") as stream:
+        exec(compile(stream.read(), path, "exec"), vars(module))
+    return module
+
+
+def add_magics(folder):
+    """Give the shell `%iso` and `%%iso` when it is made; what they do is read when the first cell uses them."""
+    from IPython.core.shellapp import InteractiveShellApp
+
+    stock, found = InteractiveShellApp.init_extensions, []
+
+    def magics():
+        if not found:
+            found.append(read(os.path.join(folder, "magics.py"), folder=folder, hold=hold, read=read))
+        return found[0]
+
+    def iso(line, cell=None):
+        """`%iso` shows the state of this notebook's environment, `%iso help` what can be done about it."""
+        try:
+            ours = magics()
+        except Exception as error:
+            print("kernel-iso cannot load %%iso: %r\nthe kernel works without it" % error, file=sys.stderr)
+            return None
+        return ours.magic(line, cell)
+
+    def complete(shell, event):
+        return magics().complete(event)
+
+    def init_extensions(self):
+        InteractiveShellApp.init_extensions = stock
+        stock(self)
+        try:
+            self.shell.register_magic_function(iso, "line_cell", "iso")
+            for word in ("%iso", "%%iso"):
+                self.shell.set_hook("complete_command", complete, str_key=word)
+        except Exception as error:
+            print("kernel-iso cannot add %%iso: %r\nthe kernel works without it" % error, file=sys.stderr)
+
+    InteractiveShellApp.init_extensions = init_extensions
+
+
 def main():
     """Become the kernel."""
     folder = os.path.dirname(os.path.abspath(__file__))
@@ -103,6 +150,8 @@ def main():
         )
     if settings.get("own_paths"):
         add_own_paths(settings["own_paths"])
+    if settings.get("cli"):
+        add_magics(folder)
 
     from runpy import run_module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shlex
 import warnings
@@ -121,7 +122,10 @@ def _of_line(line: str) -> Iterator[str]:
 def _requirements(words: str) -> Iterator[str]:
     """The requirements in the words after `pip install`; files, addresses and options are none."""
     try:
-        parts = shlex.split(words, comments=True)
+        # What a shell separates is another command; within quotes it is a marker.
+        lexer = shlex.shlex(words, posix=True, punctuation_chars=";&|")
+        lexer.whitespace_split = True
+        parts = list(itertools.takewhile(lambda word: word.strip(";&|"), lexer))
     except ValueError:
         return
     passed = False

@@ -110,6 +110,9 @@ def test_an_environment_without_ipykernel_runs_cells_and_stays_as_it_was(server:
         # Other programs of the environment see nothing of it.
         code = "import subprocess; print(subprocess.call(['python', '-c', 'import ipykernel'], stderr=-3))"
         assert channels.outcome(channels.run(code)) == ("ok", "1\n")
+        assert channels.outcome(channels.run("%iso")) == ("ok", "")
+        status, text = channels.outcome(channels.run("%iso add six"))
+        assert (status, "[kernel-not-ours]" in text) == ("error", True)
     assert files(bare) == before
 
 

@@ -197,3 +197,27 @@ def test_companions_can_come_before_the_prefixs_packages(guest: Path, tmp_path: 
     path = seen([sys.executable, str(guest)], tmp_path)["path"]
     packages = [index for index, entry in enumerate(path) if entry.endswith("site-packages")]
     assert path.index(str(companions)) + 1 == packages[0]
+
+
+def test_a_cell_that_uses_no_magic_pays_nothing_for_them(
+    guest: Path, tmp_path: Path, stock: dict[str, Any]
+) -> None:
+    """With `%iso` at hand nothing more is loaded, nothing is in the names of a cell, and its file is not even read."""
+    (guest.parent / "launch.json").write_text(json.dumps({"cli": ["no-such-engine"]}))
+    assert stock == in_kernel([sys.executable, str(guest), "-f", "{connection_file}"], tmp_path)
+
+
+def test_magics_that_cannot_be_loaded_say_so_and_the_kernel_works(guest: Path, tmp_path: Path) -> None:
+    """A damaged file is one sentence in the cell that asks for it."""
+    (guest.parent / "launch.json").write_text(json.dumps({"cli": ["no-such-engine"]}))
+    (guest.parent / "magics.py").write_text("def magic(line, cell=None:")
+    code = """
+import contextlib, io, json
+said = io.StringIO()
+with contextlib.redirect_stderr(said):
+    get_ipython().run_line_magic("iso", "status")
+print(json.dumps({"said": said.getvalue()}))
+"""
+    said = in_kernel([sys.executable, str(guest), "-f", "{connection_file}"], tmp_path, code)["said"]
+    assert said.startswith("kernel-iso cannot load %iso: SyntaxError")
+    assert said.endswith("the kernel works without it\n")
