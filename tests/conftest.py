@@ -61,6 +61,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MARK",
         help="a test with this mark that is skipped is a failure (may be given several times)",
     )
+    parser.addoption(
+        "--shots", metavar="DIR", help="write the pictures of the documentation into this folder"
+    )
+    parser.addoption(
+        "--page",
+        metavar="DIR",
+        default=str(ROOT / "kernel_iso" / "labextension"),
+        help="the built extension that the browser tests load (default: the checkout's)",
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,9 +2,10 @@
 
     with Wheelhouse() as index:
         index.wheel("blue", "1.0", requires=["green>=2"])
-        index.url                      # http://127.0.0.1:PORT/simple
+        index.url                      # http://127.0.0.1:PORT/TOKEN/simple
 
-Builds with a local version are also served as PyTorch serves them: `http://127.0.0.1:PORT/whl/cpu/torch/`.
+Builds with a local version are also served as PyTorch serves them: `http://127.0.0.1:PORT/TOKEN/whl/cpu/torch/`. Every index
+has a token of its own: ports come again, and an installer's cache goes by addresses.
 
 It speaks PEP 503 (HTML), PEP 691 (JSON) and PEP 658 (metadata), gives every file its SHA-256, can ask for a
 name and password, can fail on purpose, and can stand for another host as a proxy that ends its TLS.
@@ -17,6 +18,7 @@ import hashlib
 import html
 import io
 import json
+import secrets
 import ssl
 import tarfile
 import threading
@@ -106,6 +108,18 @@ class Artefact:
     metadata: str = ""
     requires_python: str = ""
     uploaded: str = UPLOADED
+    released: threading.Event = field(default_factory=threading.Event)
+    held: bool = False
+
+    def hold(self) -> None:
+        """Serve only its first half before `release`; leaving the index releases it."""
+        self.released.clear()
+        self.held = True
+
+    def release(self) -> None:
+        """Serve it to who waits, and from now on."""
+        self.held = False
+        self.released.set()
 
     @property
     def local(self) -> str:
@@ -130,7 +144,7 @@ class Wheelhouse:
     the paths that begin with (one of) `failing`, as "files". `slow` is the number of seconds before a file is
     served; leaving the index ends the wait. Without `hashes` its pages announce none.
     As a proxy it answers for the hosts in `hosts`, with the TLS of their contexts, and lets nothing else through.
-    `requests` are the paths asked for, with the credentials that came.
+    `requests` are the paths asked for below the token, with the credentials that came.
     """
 
     login: tuple[str, str] | None = None
@@ -141,6 +155,7 @@ class Wheelhouse:
     hosts: dict[str, ssl.SSLContext] = field(default_factory=dict)
     artefacts: list[Artefact] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __enter__(self) -> Self:
         self._closing = threading.Event()
@@ -161,6 +176,8 @@ class Wheelhouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        for artefact in self.artefacts:
+            artefact.release()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -172,12 +189,12 @@ class Wheelhouse:
     @property
     def url(self) -> str:
         """The index's address, without credentials."""
-        return f"http://127.0.0.1:{self.port}/simple"
+        return f"http://127.0.0.1:{self.port}/{self.token}/simple"
 
     @property
     def builds(self) -> str:
         """The base of the indexes `<base>/<tag>`, each of which has the wheels of that local version."""
-        return f"http://127.0.0.1:{self.port}/whl"
+        return f"http://127.0.0.1:{self.port}/{self.token}/whl"
 
     def wheel(
         self,
@@ -243,6 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         login = self.headers.get("Authorization", "")
+        self.path = self.path.removeprefix(f"/{self.index.token}")
         self.index.requests.append((self.path, login))
         starts = (self.index.failing,) if isinstance(self.index.failing, str) else self.index.failing
         failing = self.index.failure and self.path.startswith(tuple("/" + start for start in starts))
@@ -273,8 +291,13 @@ class _Handler(BaseHTTPRequestHandler):
                     return self._answer(200, artefact.metadata.encode(), "text/plain")
                 if parts[1] == artefact.filename:
                     self.index._closing.wait(self.index.slow)
-                    return self._answer(200, artefact.content, "application/octet-stream")
+                    return self._answer(200, artefact.content, "application/octet-stream", artefact)
         return self._answer(404, b"not here", "text/plain")
+
+    @property
+    def _place(self) -> str:
+        """Where files lie; a host that is stood in for knows no token."""
+        return f"/{self.index.token}/files" if not self.index.hosts else "/files"
 
     def _page(self, project: str, found: list[Artefact]) -> None:
         if "application/vnd.pypi.simple.v1+json" in self.headers.get("Accept", ""):
@@ -282,13 +305,13 @@ class _Handler(BaseHTTPRequestHandler):
                 "meta": {"api-version": "1.1"},
                 "name": project,
                 "versions": sorted({artefact.filename.split("-")[1] for artefact in found}),
-                "files": [_entry(artefact, hashed=self.index.hashes) for artefact in found],
+                "files": [_entry(artefact, self._place, hashed=self.index.hashes) for artefact in found],
             }
             return self._answer(200, json.dumps(data).encode(), "application/vnd.pypi.simple.v1+json")
-        links = [_link(artefact, hashed=self.index.hashes) for artefact in found]
+        links = [_link(artefact, self._place, hashed=self.index.hashes) for artefact in found]
         return self._answer(200, "\n".join(links).encode(), "text/html")
 
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
+    def _answer(self, status: int, body: bytes, kind: str, artefact: Artefact | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -300,6 +323,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="wheelhouse"')
         self.end_headers()
         if self.command != "HEAD":
+            if artefact and artefact.held:
+                self.wfile.write(body[: len(body) // 2])
+                artefact.released.wait()
+                body = body[len(body) // 2 :]
             self.wfile.write(body)
 
 
@@ -307,10 +334,10 @@ def _basic(login: tuple[str, str]) -> str:
     return "Basic " + base64.b64encode(":".join(login).encode()).decode()
 
 
-def _entry(artefact: Artefact, *, hashed: bool) -> dict[str, object]:
+def _entry(artefact: Artefact, place: str, *, hashed: bool) -> dict[str, object]:
     entry: dict[str, object] = {
         "filename": artefact.filename,
-        "url": f"/files/{artefact.filename}",
+        "url": f"{place}/{artefact.filename}",
         "hashes": {"sha256": artefact.sha256} if hashed else {},
         "size": len(artefact.content),
         "upload-time": artefact.uploaded,
@@ -322,7 +349,7 @@ def _entry(artefact: Artefact, *, hashed: bool) -> dict[str, object]:
     return entry
 
 
-def _link(artefact: Artefact, *, hashed: bool) -> str:
-    address = f"/files/{artefact.filename}" + (f"#sha256={artefact.sha256}" if hashed else "")
+def _link(artefact: Artefact, place: str, *, hashed: bool) -> str:
+    address = f"{place}/{artefact.filename}" + (f"#sha256={artefact.sha256}" if hashed else "")
     python = html.escape(artefact.requires_python)
     return f'<a href="{address}" data-requires-python="{python}">{artefact.filename}</a><br>'

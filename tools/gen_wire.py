@@ -112,7 +112,7 @@ def _bus_event() -> str:
     text = resources.files("kernel_iso.server").joinpath("events.yaml").read_text(encoding="utf-8")
     schema = yaml.safe_load(text)
     own = {field.encode_name for field in _info(model.Event).fields}
-    kinds = {"string": "string", "number": "number", "integer": "number"}
+    kinds = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean"}
     fields = [
         (key, kinds[value["type"]], key in schema["required"], "")
         for key, value in schema["properties"].items()

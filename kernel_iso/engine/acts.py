@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,14 @@ def target_of(engine: Engine, arguments: Arguments) -> Target:
     return target
 
 
-def changed(target: Target) -> dict[str, Any]:
-    """What the page must do to the document that it sent, {} where it sent none."""
-    return {"document": target.document.changes()} if target.document is not None else {}
+def changed(target: Target, waiting: Sequence[str] = ()) -> dict[str, Any]:
+    """What the page must do to the document that it sent, {} where it sent none.
+
+    `waiting` are the edits that it gives back to `take` once that is done: until then they are not lost with the page.
+    """
+    if target.document is None:
+        return {}
+    return {"document": target.document.changes(), **({"waiting": list(waiting)} if waiting else {})}
 
 
 def ready_told(ready: Ready) -> tuple[dict[str, Any], str]:
@@ -93,13 +98,14 @@ def lock(engine: Engine, arguments: Arguments) -> Outcome:
     """Lock and lay the lock with the notebook."""
     tags = tuple(tag for tag in str(arguments.get("tags") or "").replace(",", " ").split())
     target = target_of(engine, arguments)
-    made, locked, where = editing.lock_in_place(
+    done = editing.lock_in_place(
         engine,
         target,
         beside=bool(arguments.get("beside")),
         tags=tags,
         elsewhere=_recorded(arguments),
     )
+    made, locked, where = done.plan, done.lock, done.where
     count = len(versions(locked))
     named = [part.accelerator for part in locked.parts if part.accelerator]
     builds = f" ({', '.join(named)})" if named else ""
@@ -109,7 +115,7 @@ def lock(engine: Engine, arguments: Arguments) -> Outcome:
         "packages": versions(locked),
         "where": where,
         "parts": [{"platform": part.platform, "accelerator": part.accelerator} for part in locked.parts],
-        **changed(target),
+        **changed(target, done.waiting),
     }
     return Outcome(data=data, text=f"locked {count} packages for Python {locked.python}{builds} in {where}")
 
@@ -160,7 +166,7 @@ def edit_told(edited: editing.Edited, target: Target, *, dry: bool) -> Outcome:
     """What an edit did, or would do."""
     data: dict[str, Any] = {
         "changes": [item.to_json() for item in edited.changes], "dry": dry, "written": edited.written,
-        **({} if dry else changed(target)),
+        **({} if dry else changed(target, edited.waiting)),
     }  # fmt: skip
     lines = [
         ("would change:" if dry else "changed:") if edited.changes else "",
@@ -185,6 +191,20 @@ def remove(engine: Engine, arguments: Arguments) -> Outcome:
     target, words = _split(engine, arguments)
     dry = bool(arguments.get("dry"))
     edited = editing.remove(engine, target, words, here=bool(arguments.get("here")), dry=dry)
+    return edit_told(edited, target, dry=dry)
+
+
+def choose(engine: Engine, arguments: Arguments) -> Outcome:
+    """Ask for another Python or accelerator."""
+    target, dry = target_of(engine, arguments), bool(arguments.get("dry"))
+    edited = editing.choose(
+        engine,
+        target,
+        python=str(arguments.get("python") or ""),
+        accelerator=str(arguments.get("accelerator") or ""),
+        here=bool(arguments.get("here")),
+        dry=dry,
+    )
     return edit_told(edited, target, dry=dry)
 
 

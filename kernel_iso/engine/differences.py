@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kernel_iso.engine.fitting import pinned_versions
-from kernel_iso.model import Lock, Record
+from kernel_iso.model import Lock, Record, Spec
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One package that changes: `before` or `after` is "" where it is not there."""
+    """One package that changes: `before` or `after` is "" where it is not there.
+
+    A `choice` is none, but the Python or the accelerator that is asked for.
+    """
 
     name: str
     before: str = ""
     after: str = ""
+    choice: bool = False
 
     def __str__(self) -> str:
         if not self.before:
@@ -41,6 +45,23 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Cha
     names = sorted(before.keys() | after.keys())
     changes = (Change(name=name, before=before.get(name, ""), after=after.get(name, "")) for name in names)
     return tuple(item for item in changes if item.before != item.after)
+
+
+def between(before: Spec, after: Spec, former: Lock | None, locked: Lock) -> tuple[Change, ...]:
+    """What changes between two Specs and their locks: Python and accelerator first, then the packages.
+
+    >>> from kernel_iso.model import Part
+    >>> [str(item) for item in between(Spec(), Spec(accelerator="cpu"), None, Lock(plan="", parts=(Part(text=""),)))]
+    ['~ accelerator auto → cpu']
+    """
+    python = (former.python, locked.python) if former is not None else ("", "")
+    chosen = {"python": python, "accelerator": (before.accelerator, after.accelerator)}
+    choices = (
+        Change(name=name, before=one, after=other, choice=True)
+        for name, (one, other) in chosen.items()
+        if one != other
+    )
+    return (*choices, *difference(versions(former), versions(locked)))
 
 
 def told(changes: tuple[Change, ...], kernels: Collection[str] = ()) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,9 +16,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from kernel_iso.engine.fitting import site_packages
-from kernel_iso.model import Prefix, Record
+from kernel_iso.errors import ImpossibleError
+from kernel_iso.model import Policy, Prefix, Record
 
 SHARE = "share/jupyter"
+
+BASE = "@jupyter-widgets/base"
+"""What every front end of a widget shares with the page: https://ipywidgets.readthedocs.io/en/stable/dev_release.html"""
 
 LARGEST = 4 * 2**20
 """Bytes of the largest `package.json` that is read."""
@@ -27,8 +31,10 @@ LARGEST = 4 * 2**20
 class Frontend(Record, frozen=True, kw_only=True):
     """One front end: which `package` (and `version`) brought it, and the `module` that the page asks for.
 
-    `kind` is `labextension` or `nbextension`; `url` is relative to the prefix; `conflict` is one sentence where the
-    server has another one of that name itself ("": none).
+    `kind` is `labextension` or `nbextension`; `url` is relative to the prefix. `parts` are what a labextension exposes
+    for the page to activate (`./extension`, `./style`). `widget` is true where it draws the widgets of its package:
+    a prefix may hold extensions of JupyterLab of every other kind. `conflict` is one sentence where the server has
+    another one of that name itself ("": none).
     """
 
     package: str
@@ -36,6 +42,8 @@ class Frontend(Record, frozen=True, kw_only=True):
     module: str
     kind: str
     url: str
+    parts: tuple[str, ...]
+    widget: bool
     conflict: str
 
 
@@ -43,29 +51,46 @@ def frontends(prefix: Prefix, served: Mapping[str, str]) -> tuple[Frontend, ...]
     """The front ends in a prefix, by module. `served` are the versions that the server has itself, by module."""
     root = Path(prefix.path)
     owners = _owners(site_packages(root, prefix.version), root)
-    found = [*_labextensions(root, owners, served), *_nbextensions(root, owners)]
+    widgets = {item.name for item in prefix.packages if "ipywidgets" in item.requires}
+    found = [*_labextensions(root, owners, served, widgets), *_nbextensions(root, owners, widgets)]
     return tuple(sorted(found, key=lambda item: (item.module, item.kind)))
 
 
+def refusal(policy: Policy) -> ImpossibleError | None:
+    """Why no page may load a front end out of an environment, None where the policy lets a person be asked."""
+    if policy.frontends != "never":
+        return None
+    return ImpossibleError(
+        "frontends-not-allowed",
+        "does not give the page a widget's front end",
+        'the policy says `frontends = "never"`',
+        "install the widget's package beside JupyterLab, or ask the administrator",
+    )
+
+
 def _labextensions(
-    root: Path, owners: Mapping[str, tuple[str, str]], served: Mapping[str, str]
+    root: Path, owners: Mapping[str, tuple[str, str]], served: Mapping[str, str], widgets: Set[str]
 ) -> Iterator[Frontend]:
     base = root / SHARE / "labextensions"
     for manifest in sorted((*base.glob("*/package.json"), *base.glob("@*/*/package.json"))):
         data = _read(manifest)
         module, version = str(data.get("name", "")), str(data.get("version", ""))
-        load = _part(data, "jupyterlab", "_build").get("load")
+        build = _part(data, "jupyterlab", "_build")
+        load = build.get("load")
         if not module or not isinstance(load, str) or not _inside(load):
             continue  # not prebuilt, or not to be believed
         folder = manifest.parent.relative_to(root).as_posix()
         package, _ = owners.get(f"{folder}/package.json", ("", ""))
+        shares = BASE in _part(data, "jupyterlab", "sharedPackages") or BASE in _part(data, "dependencies")
+        parts = tuple(part for key in ("extension", "style") if isinstance(part := build.get(key), str))
         yield Frontend(
-            package=package, version=version, module=module, kind="labextension", url=f"{folder}/{load}",
+            package=package, version=version, module=module, kind="labextension",
+            url=f"{folder}/{PurePosixPath(load)}", parts=parts, widget=shares or package in widgets,
             conflict=conflict(module, version, served.get(module, "")),
         )  # fmt: skip
 
 
-def _nbextensions(root: Path, owners: Mapping[str, tuple[str, str]]) -> Iterator[Frontend]:
+def _nbextensions(root: Path, owners: Mapping[str, tuple[str, str]], widgets: Set[str]) -> Iterator[Frontend]:
     base = root / SHARE / "nbextensions"
     for folder in sorted((*base.glob("[!@]*/"), *base.glob("@*/*/"))):
         entry = next(
@@ -77,8 +102,9 @@ def _nbextensions(root: Path, owners: Mapping[str, tuple[str, str]]) -> Iterator
         package, version = owners.get(url, ("", ""))
         module = folder.relative_to(base).as_posix()
         yield Frontend(
-            package=package, version=version, module=module, kind="nbextension", url=url, conflict=""
-        )
+            package=package, version=version, module=module, kind="nbextension", url=url, parts=(),
+            widget=package in widgets, conflict="",
+        )  # fmt: skip
 
 
 def _owners(site: Path, root: Path) -> dict[str, tuple[str, str]]:

@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernel_iso import notebooks
 from kernel_iso.engine import preparing
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.laying import write_lock
+from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.targets import Target
-from kernel_iso.model import Event
+from kernel_iso.model import Event, Spec
 from kernel_iso.notebooks import OpenDocument
 from kernel_iso.store import Edit
 
 PHASE = "edit"
 """The phase of the events that tell pages of edits that wait for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Where an edit went that a page has to make: in words ("" where it went nowhere else), and its `names` in the store.
+
+    Names are given to the page that asked for the edit: it gives them back when the edit is in its document.
+    """
+
+    where: str = ""
+    names: tuple[str, ...] = ()
 
 
 def in_page(engine: Engine, target: Target) -> Target:
@@ -38,11 +48,18 @@ def in_page(engine: Engine, target: Target) -> Target:
     return replace(target, document=OpenDocument(path, json.loads(path.read_bytes())))
 
 
-def offer(engine: Engine, target: Target, page: Target, edit: Edit) -> str:
-    """Leave the edit for the page, where it changed the document that `in_page` made; return where it went, or ""."""
-    if page is target or page.document is None or not page.document.changes():
-        return ""
-    engine.store.open_notebooks.offer(Path(target.path), msgspec.structs.replace(edit, at=time.time()))
+def offer(engine: Engine, target: Target, page: Target, edit: Edit) -> Handed:
+    """Leave the edit for the page, where it changed the page's document: the one it sent, or that of `in_page`.
+
+    A page that asked for the edit has it in its answer; where it goes away before, the edit is still there.
+    """
+    if page.document is None or not page.document.changes():
+        return Handed()
+    asked = page is target
+    left = msgspec.structs.replace(edit, asked=asked, at=time.time())
+    name = engine.store.open_notebooks.offer(Path(target.path), left)
+    if asked:
+        return Handed(names=(name,))
     engine.emit(
         Event(
             phase=PHASE,
@@ -51,19 +68,20 @@ def offer(engine: Engine, target: Target, page: Target, edit: Edit) -> str:
             text=f"{target.label} is open: its page writes the change",
         )
     )
-    return f"{target.label}, which a page has open: save it there"
+    return Handed(where=f"{target.label}, which a page has open: save it there")
 
 
 def take(engine: Engine, target: Target, taken: Sequence[str] = ()) -> tuple[str, ...]:
     """Make the edits that wait in the document that a page sent; return their names, which the page gives back as `taken`.
 
-    An edit waits until the page has said that it is in its document: making it twice changes nothing more.
+    An edit waits until the page has said that it is in its document: making it twice changes nothing more. Without a
+    document nothing is made.
     """
     path = Path(target.path)
     for name in taken:
         engine.store.open_notebooks.take(path, name)
     names = []
-    for name, edit in engine.store.open_notebooks.waiting(path):
+    for name, edit in engine.store.open_notebooks.waiting(path) if target.document is not None else ():
         _make(engine, target, edit)
         names.append(name)
     return tuple(names)
@@ -88,14 +106,30 @@ def settle_all(engine: Engine) -> None:
 
 
 def _make(engine: Engine, target: Target, edit: Edit) -> None:
-    """Make an edit in the target's document or file. What was made here is approved as it is made."""
+    """Make an edit in the target's document or file.
+
+    What was made here is approved as it is made; what came into the notebook meanwhile, and was not approved, is not.
+    """
     wish = preparing.read(engine, target)
-    present = {canonicalize_name(Requirement(item).name) for item in wish.spec.requirements}
-    gone = tuple(name for name in edit.remove if canonicalize_name(name) in present)
-    if wish.reading is not None and (edit.add or gone):
-        notebooks.edit_requirements(
-            Path(target.path), wish.reading, add=edit.add, remove=gone, here=edit.here, id=edit.id, disk=target.document
-        )  # fmt: skip
+    approved = preparing.is_approved(engine, wish)
+    left = remaining(wish.spec, edit)
+    if wish.reading is not None and left is not None:
+        write_edit(target, wish.reading, left)
     if edit.lock is not None:
         write_lock(target, edit.lock, owner=edit.id)
-    preparing.approve(engine, preparing.read(engine, target))
+    if approved:
+        preparing.approve(engine, preparing.read(engine, target))
+
+
+def remaining(spec: Spec, edit: Edit) -> Edit | None:
+    """What of an edit a Spec does not ask yet, None where that is nothing.
+
+    >>> remaining(Spec(requirements=("a",)), Edit(add=("a",), remove=("b",))) is None
+    True
+    """
+    present = {canonicalize_name(Requirement(item).name) for item in spec.requirements}
+    add = tuple(item for item in edit.add if item not in spec.requirements)
+    gone = tuple(name for name in edit.remove if canonicalize_name(name) in present)
+    if not (add or gone) and edit.python is None and edit.accelerator in (None, spec.accelerator):
+        return None
+    return msgspec.structs.replace(edit, add=add, remove=gone)

@@ -1,4 +1,4 @@
-"""Lay a lock with its notebook: in it, or beside it."""
+"""Lay with a notebook what belongs to it: what it asks where that was read, its lock in it or beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from kernel_iso import notebooks
 from kernel_iso.engine.targets import Target
 from kernel_iso.model import Lock
+from kernel_iso.notebooks import Reading, Written
+from kernel_iso.store import Edit
 
 EMBED_LIMIT = 64 * 1024
 """Locks above this size (bytes) lie beside the notebook, not in it: it keeps notebooks light to diff and to render."""
@@ -22,3 +24,14 @@ def write_lock(target: Target, locked: Lock, *, beside: bool = False, owner: str
         return str(notebooks.write_side_lock(path, locked, disk=disk))
     notebooks.write_metadata(path, lock=locked, id=owner or None, disk=disk)
     return str(path)
+
+
+def write_edit(target: Target, reading: Reading, edit: Edit, *, dry: bool = False) -> Written:
+    """Write what is asked otherwise where the Spec was read (in the page's document where a page has the notebook open).
+
+    The edit's lock is not laid here. Raises like `notebooks.edit_requirements`.
+    """
+    return notebooks.edit_requirements(
+        Path(target.path), reading, edit.add, edit.remove, python=edit.python, accelerator=edit.accelerator,
+        here=edit.here, id=edit.id, dry=dry, disk=target.document,
+    )  # fmt: skip

@@ -18,7 +18,8 @@ OURS = {"companions": "the kernel's own packages", "bare": "kernels without a no
 
 
 class Row(Record, frozen=True, kw_only=True):
-    """One prefix. `kind` is `notebook` or `environment`, `path` the notebook's address ("" for others).
+    """One prefix. `kind` is `notebook` or `environment`, `path` the notebook's address ("" for others), and `served` the
+    same as the server's pages know it ("" where no server's root holds it).
 
     `exists` is False where the notebook is gone; `state` is `in-use`, `idle`, or `orphan` (nobody can start it any
     more: the notebook or its record is gone, or newer ones have taken its place for good). `used` and `made` are
@@ -29,6 +30,7 @@ class Row(Record, frozen=True, kw_only=True):
     kind: str
     label: str
     path: str
+    served: str
     exists: bool
     state: str
     key: str
@@ -73,7 +75,8 @@ def _row(engine: Engine, prefix: Prefix, size: Size) -> Row:
     known = prefix.owner in OURS or (place >= 0 and exists)
     state = "in-use" if engine.store.in_use(prefix.key) else "idle" if known else "orphan"
     return Row(
-        owner=prefix.owner, kind=kind, label=_label(owner, prefix, path), path=path, exists=exists, state=state,
+        owner=prefix.owner, kind=kind, label=_label(owner, prefix, path), path=path,
+        served=_served(engine.root, path), exists=exists, state=state,
         key=prefix.key, generation=place + 1 if place >= 0 else prefix.generation,
         current=bool(owner and owner.now and owner.now.key == prefix.key), python=prefix.version,
         accelerator=prefix.accelerator, packages=len(prefix.packages), unique_bytes=size.unique,
@@ -87,6 +90,18 @@ def _label(owner: Owner | None, prefix: Prefix, path: str) -> str:
     if owner is None:
         return "a notebook that is not known any more"
     return Path(path).name if path else owner.id
+
+
+def _served(root: str, path: str) -> str:
+    """A notebook's path below the folder that a server serves.
+
+    >>> _served("/home/me", "/home/me/work/n.ipynb"), _served("/home/me", "/srv/n.ipynb"), _served("", "/srv/n.ipynb")
+    ('work/n.ipynb', '', '')
+    """
+    for top in (root, str(Path(root).resolve())) if root else ():
+        if path and Path(path).is_relative_to(top):
+            return Path(path).relative_to(top).as_posix()
+    return ""
 
 
 def _free(engine: Engine) -> int:

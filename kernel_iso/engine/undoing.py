@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernel_iso import notebooks
 from kernel_iso.engine import fitting, handing, preparing
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.differences import difference, versions
+from kernel_iso.engine.differences import between
 from kernel_iso.engine.editing import Edited
-from kernel_iso.engine.laying import write_lock
+from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError
@@ -32,8 +30,9 @@ def undo(engine: Engine, target: Target, *, redo: bool = False, dry: bool = Fals
     Its prefix is used where it was kept, and made again from its lock where it was not. Where today's policy or
     machine wants another lock, that one keeps the former versions as far as they fit. Running kernels keep theirs.
 
-    Raises `ImpossibleError`: `nothing-to-undo`, `generation-lost`, and `undo-by-hand` where more than requirements
-    would have to be written; and whatever reading, locking and building raise. Then nothing has changed.
+    Raises `ImpossibleError`: `nothing-to-undo`, `generation-lost`, and `undo-by-hand` where more than requirements,
+    Python and accelerator would have to be written; and whatever reading, locking and building raise. Then nothing
+    has changed.
     """
     page = handing.in_page(engine, target)
     wish = preparing.read(engine, page)
@@ -44,27 +43,30 @@ def undo(engine: Engine, target: Target, *, redo: bool = False, dry: bool = Fals
     generation = owner.generations[place]
     former, kept = preparing.present_lock(engine, wish.owner), _kept(engine, generation, target.label)
     spec = wanted = Spec.from_text(generation.spec)
-    change = steps(wish.spec, wanted)
+    edit = msgspec.structs.replace(steps(wish.spec, wanted), id=wish.owner)
     if wish.owner_kind == "notebook":
-        spec = _written(page, wish, wanted, change, dry=True)
+        spec = _written(page, wish, wanted, edit, dry=True)
     machine = preparing.machine_here(engine)
     next_wish = replace(wish, spec=spec, own_lock=kept if wish.own_lock else None)
     plan, locked = _answer(engine, next_wish, kept, machine)
-    changes = difference(versions(former), versions(locked))
+    changes = between(wish.spec, spec, former, locked)
     if dry:
         return Edited(changes=changes, companions=locked.companions)
     ready = _built(engine, owner, place, (next_wish, plan, locked, machine))
-    where = f"environment {wish.owner}"
+    where, handed = f"environment {wish.owner}", handing.Handed()
     if wish.owner_kind == "notebook":
-        _written(page, wish, wanted, change, dry=False)
+        _written(page, wish, wanted, edit, dry=False)
         where = wish.spec.origin.path or target.path
         if wish.own_lock is not None:
             write_lock(page, locked)
+            edit = msgspec.structs.replace(edit, lock=locked)
         preparing.approve(engine, preparing.read(engine, page))
-        edit = Edit(add=change[0], remove=change[1], lock=locked if wish.own_lock else None, id=wish.owner)
-        where = handing.offer(engine, target, page, edit) or where
+        handed = handing.offer(engine, target, page, edit)
     engine.announce()
-    return Edited(changes=changes, companions=locked.companions, written=where, ready=ready)
+    return Edited(
+        changes=changes, companions=locked.companions, written=handed.where or where, ready=ready,
+        waiting=handed.names,
+    )  # fmt: skip
 
 
 def goal(owner: Owner | None, *, redo: bool, label: str) -> int:
@@ -99,37 +101,37 @@ def _kept(engine: Engine, generation: Generation, label: str) -> Lock:
     return kept
 
 
-def steps(present: Spec, wanted: Spec) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The requirements to add and the names to remove, so that `present` asks what `wanted` does.
+def steps(present: Spec, wanted: Spec) -> Edit:
+    """The edit after which `present` asks what `wanted` does, as far as an edit can say it.
 
-    >>> steps(Spec(requirements=("a", "b")), Spec(requirements=("a>=2", "c")))
-    (('a>=2', 'c'), ('b',))
+    >>> edit = steps(Spec(requirements=("a", "b")), Spec(requirements=("a>=2", "c"), python="3.12"))
+    >>> edit.add, edit.remove, edit.python, edit.accelerator
+    (('a>=2', 'c'), ('b',), '3.12', None)
     """
     names = {canonicalize_name(Requirement(item).name) for item in wanted.requirements}
     added = tuple(item for item in wanted.requirements if item not in present.requirements)
     there = dict.fromkeys(canonicalize_name(Requirement(item).name) for item in present.requirements)
-    return added, tuple(str(name) for name in there if name not in names)
+    return Edit(
+        add=added,
+        remove=tuple(str(name) for name in there if name not in names),
+        python=wanted.python if wanted.python != present.python else None,
+        accelerator=wanted.accelerator if wanted.accelerator != present.accelerator else None,
+    )
 
 
-def _written(
-    target: Target, wish: Wish, wanted: Spec, change: tuple[Sequence[str], Sequence[str]], *, dry: bool
-) -> Spec:
+def _written(target: Target, wish: Wish, wanted: Spec, edit: Edit, *, dry: bool) -> Spec:
     """Write what the generation asked where the present Spec was read; return what is asked then.
 
     Raises `ImpossibleError` (`undo-by-hand`) in the dry run where that would not be what it asked.
     """
-    added, removed = change
     spec = wish.spec
-    if wish.reading is not None and (added or removed):
-        written = notebooks.edit_requirements(
-            Path(target.path), wish.reading, add=added, remove=removed, id=wish.owner, dry=dry, disk=target.document
-        )  # fmt: skip
-        spec = written.spec or spec
+    if wish.reading is not None and handing.remaining(spec, edit):
+        spec = write_edit(target, wish.reading, edit, dry=dry).spec or spec
     if dry and (other := _others(spec, wanted)):
         raise ImpossibleError(
             "undo-by-hand",
             f"cannot undo the last change of `{target.label}`",
-            f"more than packages is asked otherwise now: {', '.join(other)}",
+            f"more than packages, Python and accelerator is asked otherwise now: {', '.join(other)}",
             f"change that in {Path(spec.origin.path).name or target.label} by hand, then restart the kernel",
         )
     return spec

@@ -24,7 +24,7 @@ from kernel_iso.engine.acts import Arguments, changed, edit_told, ready_told, ta
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
-from kernel_iso.errors import ImpossibleError, SpecError
+from kernel_iso.errors import SpecError
 
 
 def review(engine: Engine, arguments: Arguments) -> Outcome:
@@ -87,7 +87,7 @@ def isolate(engine: Engine, arguments: Arguments) -> Outcome:
     if found.ready:
         data["ready"], text = ready_told(found.ready)
         lines.append(text)
-    data |= changed(target)
+    data |= changed(target, found.waiting)
     return Outcome(data=data, text="\n".join(lines), status=1 if found.tried.get("failed") else 0)
 
 
@@ -96,12 +96,16 @@ def frontends(engine: Engine, arguments: Arguments) -> Outcome:
     wish, prefix = inspecting.required(engine, target_of(engine, arguments))
     preparing.require_approval(engine, wish)
     found = fronts.frontends(prefix, fronts.as_served(arguments.get("served") or ()))
+    refused = fronts.refusal(engine.policy)
     lines = []
     for item in found:
         lines.append(f"{item.module} {item.version}  {item.kind} of {item.package or 'no known package'}")
         lines += [f"  {item.conflict}"] if item.conflict else []
     return Outcome(
-        data={"frontends": [item.to_json() for item in found]},
+        data={
+            "frontends": [item.to_json() for item in found],
+            "refused": refused.to_json() if refused else None,
+        },
         text="\n".join(lines) or "no package of it brings a front end",
     )
 
@@ -111,12 +115,8 @@ def log(engine: Engine, arguments: Arguments) -> Outcome:
     key = str(arguments.get("key") or "") or _key(engine, target_of(engine, arguments))
     events = engine.store.history(key) if key else []
     if not events:
-        raise ImpossibleError(
-            "no-log",
-            f"has no log of the environment {key}" if key else "has no log of this environment",
-            "nothing was built for it on this machine, or the clean-up has taken the log",
-            "kernel-iso realise --fresh   makes it again, and a log",
-        )
+        text = "there is no log: nothing was built for it on this machine, or the clean-up has taken it"
+        return Outcome(data={"key": key, "events": []}, text=text)
     lines = [
         f"{datetime.fromtimestamp(event.at).astimezone():%H:%M:%S}  {event.text}"
         for event in events

@@ -22,6 +22,7 @@ class Policy(Record, frozen=True, kw_only=True):
     `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
     folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
     `unknown` says what a kernel does that cannot find its notebook: `refuse` or `bare`.
+    `lock_on_save` lays a new lock in a notebook that declares something when it is saved in a page.
     `frontends` says whether a page may load the widget front ends of an approved environment: `ask` or `never`.
     `python_fetch` lets uv download a Python. `launcher` names the Jupyter provisioner that launches.
     `kernels` says what Jupyter lists beside *Isolated Python* and the stock kernels: `all`, `named` (named environments
@@ -57,6 +58,7 @@ class Policy(Record, frozen=True, kw_only=True):
     )  # fmt: skip
     audit_log: str = ""
     unknown: str = "refuse"
+    lock_on_save: bool = True
     frontends: str = "ask"
     python_fetch: bool = True
     launcher: str = "local-provisioner"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernel_iso.notebooks.checking import requirement
+from kernel_iso.notebooks.checking import accelerator, python, requirement
 from kernel_iso.notebooks.reading import Reading, read, read_id
 from kernel_iso.notebooks.side_locks import FoundLock
 from kernel_iso.notebooks.writing import (
@@ -24,8 +24,10 @@ __all__ = [
     "OpenDocument",
     "Reading",
     "Written",
+    "accelerator",
     "drop_metadata",
     "edit_requirements",
+    "python",
     "read",
     "read_id",
     "requirement",

@@ -95,7 +95,7 @@ def group_name(text: str, where: str) -> str:
         refuse("bad-name", text, where, "it is not a name", "use letters, digits, `-`, `_` and `.`")
 
 
-def python(text: str, where: str) -> str:
+def python(text: str, where: str = "the command line") -> str:
     """A wish for a Python in normal form: "3.12", a PEP 440 specifier, `self`, or "" (`bad-python` else).
 
     >>> [python(text, "here") for text in ("3.12", "3.12.*", "==3.12.*", ">=3.9, <4", "self")]
@@ -112,6 +112,14 @@ def python(text: str, where: str) -> str:
         return str(SpecifierSet(text))
     except (InvalidSpecifier, ValueError) as error:
         refuse("bad-python", text, where, _first_line(error), 'write "3.12", ">=3.10,<3.14" or "self"')
+
+
+def accelerator(text: str, where: str = "the command line") -> str:
+    """The name of an accelerator's build, `cpu` or `auto` (`bad-accelerator` where there is none of that name)."""
+    if not ACCELERATOR.fullmatch(text):
+        hint = "write auto, cpu, cu126 (and its like), rocm7.2, xpu or mps"
+        refuse("bad-accelerator", text, where, "there is no such accelerator build", hint)
+    return text
 
 
 def exclude_newer(text: str, where: str) -> str:
@@ -210,9 +218,7 @@ def checked(spec: Spec, where: str, *, origin: Origin) -> Spec:
 
 
 def _choices(spec: Spec, where: str) -> None:
-    if not ACCELERATOR.fullmatch(spec.accelerator):
-        hint = "write auto, cpu, cu126 (and its like), rocm7.2, xpu or mps"
-        refuse("bad-accelerator", spec.accelerator, where, "there is no such accelerator build", hint)
+    accelerator(spec.accelerator, where)
     if spec.backend and not _BACKEND.fullmatch(spec.backend):
         hint = "write uv, virtualenv or conda"
         refuse("bad-backend", spec.backend, where, "it is not a backend's name", hint)

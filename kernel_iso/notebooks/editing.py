@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,12 +30,35 @@ from kernel_iso.notebooks.shown import clean
 from kernel_iso.notebooks.writing import OURS, Written, set_metadata
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be declared otherwise, in normal form; see `edit_requirements`."""
+
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+    python: str | None
+    accelerator: str | None
+
+    @property
+    def requirements(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Requirements to add, and names to remove."""
+        return self.add, self.remove
+
+    def __str__(self) -> str:
+        wanted = [*(f"+{item}" for item in self.add), *(f"-{name}" for name in self.remove)]
+        wanted += [f'python = "{self.python}"'] if self.python is not None else []
+        wanted += [f'accelerator = "{self.accelerator}"'] if self.accelerator is not None else []
+        return " ".join(wanted)
+
+
 def edit_requirements(
     path: Path,
     found: Reading,
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
     *,
+    python: str | None = None,
+    accelerator: str | None = None,
     here: bool = False,
     cell: bool = False,
     group: str = "",
@@ -44,6 +68,7 @@ def edit_requirements(
 ) -> Written:
     """Add requirements (in place of one of that name) and remove names, where the Spec was read.
 
+    `python` ("" for none any more) and `accelerator` (`auto` for any) are what is asked from now on, where they are given.
     In a script block only its lines change; a project file keeps its form and comments; a notebook that
     declares nothing gets `metadata.kernel_iso.spec`, or with `cell` a new cell with a script block. `here`
     keeps the change in the notebook where a project decides: its Spec is copied there first. `group` is where
@@ -53,10 +78,7 @@ def edit_requirements(
     `disk` may hold an open document in place of its file, and gets what is written.
     """
     place = reading.absolute(path)
-    change = (
-        tuple(checking.requirement(item) for item in add),
-        tuple(checking.name_of(item) for item in remove),
-    )
+    change = _change(add, remove, python, accelerator)
     kind = found.spec.origin.kind
     if kind not in ("pep723", "metadata", "project", "default"):
         _elsewhere(place, kind)
@@ -78,11 +100,20 @@ def edit_requirements(
     # In the notebook the project's groups are requirements now, and cannot be chosen any more.
     question = found.question if in_project else projects.Question(root=found.question.root)
     asked = reading.read_again(place, question, disk.replaced(target, after)).spec
-    if not (in_project and group):
-        _check(asked, target, change)
+    _check(asked, target, change, elsewhere=in_project, group=group)
     if not dry and after != before:
         disk.write(target, before, after)
     return Written(path=str(target), before=before, after=after, origin=asked.origin, spec=asked, dry=dry)
+
+
+def _change(add: Sequence[str], remove: Sequence[str], python: str | None, accelerator: str | None) -> Change:
+    """The change in normal form; raises like the functions of `checking`."""
+    return Change(
+        add=tuple(checking.requirement(item) for item in add),
+        remove=tuple(checking.name_of(item) for item in remove),
+        python=None if python is None else checking.python(python),
+        accelerator=None if accelerator is None else checking.accelerator(accelerator),
+    )
 
 
 def edited(spec: Spec, add: Sequence[str], remove: Sequence[str], place: str) -> Spec:
@@ -108,10 +139,6 @@ def edited(spec: Spec, add: Sequence[str], remove: Sequence[str], place: str) ->
     return msgspec.structs.replace(spec, requirements=tuple(declared))
 
 
-Change = tuple[Sequence[str], Sequence[str]]
-"""Requirements to add, and names to remove."""
-
-
 def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool) -> str:
     notebook = ipynb.parse(text, place)
     if spec.origin.kind == "pep723":
@@ -121,7 +148,7 @@ def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool
         number, block = found
         source = notebook.cells[number].text
         where = f"{place}, cell {number + 1}"
-        new = pep723.replaced(source, block, toml_editing.edit_block(block.content, where, *change))
+        new = pep723.replaced(source, block, _edit_block(block.content, where, change))
         return document_strings.replace_in_string(text, ("cells", number, "source"), source, new)
     asked = _for_document(spec, change, place)
     if cell and spec.origin.kind != "metadata":
@@ -129,10 +156,22 @@ def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool
     return set_metadata(text, (OURS, "spec"), asked.meaning())
 
 
+def _edit_block(content: str, where: str, change: Change) -> str:
+    content = toml_editing.edit_block(content, where, *change.requirements)
+    return toml_editing.choose_in_block(content, where, change.python, change.accelerator)
+
+
 def _for_document(spec: Spec, change: Change, place: str) -> Spec:
     """The Spec to write into a notebook or script."""
     # The choices of a project are in the requirements now; outside of a project they name nothing.
-    return msgspec.structs.replace(edited(spec, *change, place), groups=(), extras=(), profile="")
+    return msgspec.structs.replace(
+        edited(spec, *change.requirements, place),
+        groups=(),
+        extras=(),
+        profile="",
+        python=spec.python if change.python is None else change.python,
+        accelerator=change.accelerator or spec.accelerator,
+    )
 
 
 def _cell(notebook: ipynb.Notebook, spec: Spec, place: str) -> dict[str, Any]:
@@ -156,23 +195,34 @@ def _cell(notebook: ipynb.Notebook, spec: Spec, place: str) -> dict[str, Any]:
 def _edit_script(text: str, place: str, spec: Spec, change: Change) -> str:
     block = pep723.script(text, place)
     if block is not None:
-        return pep723.replaced(text, block, toml_editing.edit_block(block.content, place, *change))
+        return pep723.replaced(text, block, _edit_block(block.content, place, change))
     return pep723.inserted(text, toml_editing.block_content(_for_document(spec, change, place), place))
 
 
 def _edit_project(text: str, path: Path, found: Reading, change: Change, group: str) -> str:
     place, spec = str(path), found.spec
     if path.name == "pyproject.toml":
-        return toml_editing.edit_pyproject(
-            text, place, *change, groups=spec.groups, extras=spec.extras, group=group
-        )
+        if change.add or change.remove:
+            text = toml_editing.edit_pyproject(
+                text, place, *change.requirements, groups=spec.groups, extras=spec.extras, group=group
+            )
+        return toml_editing.choose_in_project(text, place, change.python, change.accelerator)
     if path.suffix in (".yml", ".yaml"):
-        return line_editing.edit_environment(text, place, *change)
+        _refuse_choice(place, change, "write `- python=3.12` under dependencies, or keep it here: --here")
+        return line_editing.edit_environment(text, place, *change.requirements)
     if path.suffix != ".txt":
         _only_a_lock(place)
+    _refuse_choice(place, change, "keep it in the notebook (--here), or declare in a pyproject.toml")
     root = Path(found.question.root) if found.question.root else None
     bound = projects.walk(Path(found.path).parent, root)[1] or path.parent
-    return line_editing.edit_requirements(text, place, *change, projects.Includes(bound, Files()))
+    includes = projects.Includes(bound, Files())
+    return line_editing.edit_requirements(text, place, *change.requirements, includes)
+
+
+def _refuse_choice(place: str, change: Change, hint: str) -> None:
+    """Refuse to choose a Python or an accelerator in a file that has no place for it that we know how to write."""
+    if change.python is not None or change.accelerator is not None:
+        toml_editing.by_hand(place, "Python and accelerator cannot be chosen in such a file", hint)
 
 
 def _require_document(path: Path, found: Reading) -> None:
@@ -189,14 +239,20 @@ def _require_document(path: Path, found: Reading) -> None:
         _only_a_lock(origin.path)
 
 
-def _check(asked: Spec, path: Path, change: Change) -> None:
-    """Refuse an edit whose result, when it is read, does not ask what was meant."""
-    add, remove = change
-    added = {checking.name_of(item) for item in add}
+def _check(asked: Spec, path: Path, change: Change, *, elsewhere: bool, group: str) -> None:
+    """Refuse an edit whose result, when it is read, does not ask what was meant.
+
+    `elsewhere` is a project, which says what Python it requires apart from what was chosen; of a `group` that does not
+    count here nothing is asked.
+    """
+    added = {checking.name_of(item) for item in change.add}
     names = {checking.name_of(item) for item in asked.requirements}
-    if not set(add) <= set(asked.requirements) or (set(remove) - added) & names:
-        wanted = [*(f"+{item}" for item in add), *(f"-{name}" for name in remove)]
-        toml_editing.by_hand(str(path), "what it says would not be what was meant", " ".join(wanted))
+    missing = not set(change.add) <= set(asked.requirements) or (set(change.remove) - added) & names
+    chosen = change.python is None or asked.python in (change.python, toml_editing.specifier(change.python))
+    chosen = chosen or (elsewhere and not change.python)
+    chosen = chosen and change.accelerator in (None, asked.accelerator)
+    if (missing and not (elsewhere and group)) or not chosen:
+        toml_editing.by_hand(str(path), "what it says would not be what was meant", str(change))
 
 
 def _only_a_lock(place: str) -> NoReturn:

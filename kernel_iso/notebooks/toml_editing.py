@@ -1,4 +1,4 @@
-"""Change the requirements in TOML: a script block or `pyproject.toml`; what is not touched keeps its form."""
+"""Change what is declared in TOML: a script block or `pyproject.toml`; what is not touched keeps its form."""
 
 from __future__ import annotations
 
@@ -72,6 +72,93 @@ def edit_pyproject(
     return _edited(text, place, lists, target, (add, remove))
 
 
+OURS = ("tool", "kernel-iso")
+"""The table of ours."""
+
+
+def choose_in_block(content: str, place: str, python: str | None, accelerator: str | None) -> str:
+    r"""The TOML of a script block with another Python and accelerator.
+
+    None leaves what is there, "" and `auto` take it away. Python is written where the block says it: in
+    `[tool.kernel-iso]`, else as `requires-python`, which other tools know too. Raises `SpecError` (`edit-by-hand`).
+
+    >>> choose_in_block("dependencies = []\n", "cell 1", "3.12", None)
+    'dependencies = []\nrequires-python = "==3.12.*"\n'
+    """
+    ours = tables.toml(content, place).get("tool", {}).get("kernel-iso", {})
+    if python is None or (python and (python == "self" or "python" in ours)):
+        return choose_in_project(content, place, python, accelerator)
+    values = {("requires-python",): specifier(python), (*OURS, "python"): ""}
+    return _put_all(choose_in_project(content, place, None, accelerator), place, values)
+
+
+def choose_in_project(text: str, place: str, python: str | None, accelerator: str | None) -> str:
+    """A `pyproject.toml` with another Python and accelerator in `[tool.kernel-iso]`; like `choose_in_block`.
+
+    What the project itself requires (`[project] requires-python`) is said to everybody who installs it, and stays.
+    """
+    values: dict[tuple[str, ...], str] = {} if python is None else {(*OURS, "python"): python}
+    if accelerator is not None:
+        values[*OURS, "accelerator"] = "" if accelerator == "auto" else accelerator
+    return _put_all(text, place, values)
+
+
+def specifier(python: str) -> str:
+    """A wish for a Python as PEP 440 writes it.
+
+    >>> specifier("3.12"), specifier("3.12.1"), specifier(">=3.11"), specifier("")
+    ('==3.12.*', '==3.12.1', '>=3.11', '')
+    """
+    if python[:1].isdigit():
+        return f"=={python}" if python.count(".") == 2 else f"=={python}.*"
+    return python
+
+
+def _put_all(text: str, place: str, values: Mapping[tuple[str, ...], str]) -> str:
+    """The text with these values at their key paths; one that is "" is taken away, and tables that are empty then."""
+    try:
+        document = tomlkit.parse(text)
+        for path, value in values.items():
+            (_put if value else _take)(document, path, value)
+        changed = tomlkit.dumps(document)
+    except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+        wanted = (f'{".".join(path)} = "{value}"' for path, value in values.items() if value)
+        by_hand(place, "its form is too unusual", ", ".join(wanted) or "take the key away")
+    if not text.endswith("\n\n"):
+        changed = changed.rstrip("\n") + "\n"  # the empty line above a table that has gone
+    return _line_ends(text, changed)
+
+
+def _put(document: Any, path: Sequence[str], value: str) -> None:
+    *above, last = path
+    at = document
+    for step in above:
+        if step not in at:
+            at.add(step, tomlkit.table(is_super_table=step != above[-1]))
+        at = at[step]
+    if at.get(last) != value:
+        at[last] = value
+
+
+def _take(document: Any, path: Sequence[str], _: str) -> None:
+    nodes = [document]
+    for step in path[:-1]:
+        if step not in nodes[-1]:
+            return
+        nodes.append(nodes[-1][step])
+    nodes[-1].pop(path[-1], None)
+    for parent, step in reversed([*zip(nodes[:-1], path[:-1], strict=True)]):
+        if not parent[step].unwrap():
+            del parent[step]
+
+
+def _line_ends(before: str, after: str) -> str:
+    """The text with the line ends that it had before it was changed."""
+    if before.count("\r\n") == before.count("\n") > 0:
+        return after.replace("\r\n", "\n").replace("\n", "\r\n")
+    return after
+
+
 def block_content(spec: Spec, place: str) -> str:
     """The TOML of a new script block that asks what a Spec asks.
 
@@ -131,9 +218,7 @@ def _edited(
     except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError, AttributeError, IndexError):
         wanted = [*(f"+{item}" for item in add), *(f"-{name}" for name in remove)]
         by_hand(place, "its form is too unusual", " ".join(wanted))
-    if text.count("\r\n") == text.count("\n") > 0:
-        changed = changed.replace("\r\n", "\n").replace("\n", "\r\n")
-    return changed
+    return _line_ends(text, changed)
 
 
 def _array(document: Mapping[str, Any], path: Sequence[str]) -> Array | None:

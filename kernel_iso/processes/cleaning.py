@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+# With the variable of a notebook's session uv says nothing of what it downloads.
 _DROPPED = re.compile(
     r"(UV|PIP|CONDA|_CONDA|_CE|MAMBA|POETRY|PDM|HATCH|VIRTUALENV)_.*|PYTHON.*|_?VIRTUAL_ENV.*|__PYVENV_LAUNCHER__|PYENV_VERSION"
-    r"|LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|RUST_LOG|RUST_BACKTRACE|FORCE_COLOR|CLICOLOR_FORCE"
+    r"|LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|RUST_LOG|RUST_BACKTRACE|FORCE_COLOR|CLICOLOR_FORCE|JPY_SESSION_NAME"
 )
 # Credentials, certificates and patience are the person's own; none of these chooses what is installed.
 _KEPT = re.compile(

@@ -20,12 +20,20 @@ def register(event_logger: Any) -> None:
 
 
 def emit(
-    event_logger: Any, event: Event, *, kernel_id: str = "", notebook: str = "", path: str = "", job: str = ""
+    event_logger: Any,
+    event: Event,
+    *,
+    kernel_id: str = "",
+    notebook: str = "",
+    path: str = "",
+    job: str = "",
+    dry: bool = False,
 ) -> None:
     """Emit an event: about a kernel's environment, a job's, or both.
 
-    `notebook` is the absolute path of the notebook, `path` the one under which pages know it.
+    `notebook` is the absolute path of the notebook, `path` the one under which pages know it. A `dry` job only shows what
+    would change.
     """
     data = {**event.to_json(), "kernel_id": kernel_id, "notebook": notebook}
-    data |= {name: value for name, value in (("path", path), ("job", job)) if value}
+    data |= {name: value for name, value in (("path", path), ("job", job), ("dry", dry)) if value}
     event_logger.emit(schema_id=SCHEMA_ID, data=data)

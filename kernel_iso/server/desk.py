@@ -117,7 +117,11 @@ class Desk:
         return listing
 
     def _tell(self, event: Event, job: Job) -> None:
-        announcing.emit(self._app.event_logger, event, notebook=job.notebook, path=job.path, job=job.key)
+        if job.notebook and event.phase == "job" and event.text == "done":
+            self.pages.edited(job.notebook)
+        announcing.emit(
+            self._app.event_logger, event, notebook=job.notebook, path=job.path, job=job.key, dry=job.dry
+        )
 
 
 def histories(engine: Engine) -> Path:

@@ -10,8 +10,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from kernel_iso.engine import Engine, preparing
+from kernel_iso.engine.frontends import refusal
 from kernel_iso.engine.targets import named
-from kernel_iso.errors import ImpossibleError, IsoError
+from kernel_iso.errors import IsoError
 from kernel_iso.server import failing
 from kernel_iso.server.desk import Desk
 from kernel_iso.server.failing import NotFoundError
@@ -63,13 +64,8 @@ def served(engine: Engine, key: str, path: str) -> Path:
     Raises `ImpossibleError` (`frontends-not-allowed`), `NotApprovedError` (`not-approved`), and `NotFoundError`
     (`no-such-frontend`) for everything that is no file of a front end: another folder, a link that leads out.
     """
-    if engine.policy.frontends == "never":
-        raise ImpossibleError(
-            "frontends-not-allowed",
-            "does not give the page a widget's front end",
-            'the policy says `frontends = "never"`',
-            "install the widget's package beside JupyterLab, or ask the administrator",
-        )
+    if refused := refusal(engine.policy):
+        raise refused
     prefix = engine.store.find(key)
     owner = engine.store.owner(prefix.owner) if prefix else None
     if prefix is None or owner is None or key not in (item.key for item in owner.generations):

@@ -31,13 +31,17 @@ SILENT = 86400.0
 
 
 class Began(Record, frozen=True, kw_only=True):
-    """Who does what: the verb, what was asked (`text`), the notebook as pages know it below `root`, and the process."""
+    """Who does what: the verb, what was asked (`text`), the notebook as pages know it below `root`, and the process.
+
+    `dry` jobs only show what would change.
+    """
 
     key: str
     verb: str
     path: str = ""
     root: str = ""
     text: str = ""
+    dry: bool = False
     at: float = 0
     host: str = ""
     pid: int = 0
@@ -61,10 +65,10 @@ class Line(Record, frozen=True, kw_only=True):
     ended: Ended | None = None
 
 
-def began(key: str, verb: str, path: str, root: str, text: str) -> Began:
+def began(key: str, verb: str, path: str, root: str, text: str, *, dry: bool = False) -> Began:
     """The first line of a job of this process."""
     return Began(
-        key=key, verb=verb, path=path, root=root, text=text, at=time.time(), host=platform.node(),
+        key=key, verb=verb, path=path, root=root, text=text, dry=dry, at=time.time(), host=platform.node(),
         pid=os.getpid(), started=psutil.Process().create_time(),
     )  # fmt: skip
 
@@ -154,7 +158,7 @@ class History:
             ended = Ended(state="failed", error=_lost().to_json())
         shown: dict[str, Any] = {
             "key": first.key, "verb": first.verb, "path": first.path, "text": first.text, "at": first.at,
-            "state": ended.state if ended else "running",
+            "dry": first.dry, "state": ended.state if ended else "running",
             "events": [] if since is None else self.events(since), "count": len(self._events),
         }  # fmt: skip
         if ended is not None:

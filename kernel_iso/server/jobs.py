@@ -29,7 +29,8 @@ Act = Callable[[Emit, threading.Event], Outcome]
 class Job:
     """A slow verb that goes on here. `meaning` is the digest of what is asked: equal for who asks the same.
 
-    `path` is its notebook as pages know it, `notebook` the absolute path; "" where it is about none.
+    `path` is its notebook as pages know it, `notebook` the absolute path; "" where it is about none. `dry` where it only
+    shows what would change.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Job:
     path: str
     notebook: str
     writer: histories.Writer
+    dry: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -79,8 +81,9 @@ class Jobs:
             if job.meaning == meaning and not job.cancelled.is_set():
                 return job.key
         key = digest({"job": meaning, "at": time.time_ns()})[:KEY_LENGTH]
-        first = histories.began(key, verb.name, path, root, told(verb, arguments))
-        job = Job(key, meaning, path, notebook, histories.Writer(folder, first))
+        dry = bool(arguments.get("dry"))
+        first = histories.began(key, verb.name, path, root, told(verb, arguments), dry=dry)
+        job = Job(key, meaning, path, notebook, histories.Writer(folder, first), dry)
         self._going[key] = job
         loop = asyncio.get_running_loop()
         job.thread = threading.Thread(

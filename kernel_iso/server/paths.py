@@ -67,11 +67,18 @@ def _outside(path: str) -> SpecError:
     )
 
 
+_OWN = ("python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+"""The commands of kernelspecs that jupyter_client runs with the interpreter which it runs on itself."""
+
+
 async def interpreter(manager: Any, path: str) -> str:
     """`path`, where it is an interpreter that a kernel of this server runs: a page names no other program to run.
 
-    `manager` is the server's kernelspec manager. Raises `SpecError` (`path-outside-root`).
+    A kernelspec may say `python` alone; that is the server's own interpreter, as Jupyter understands it. `manager`
+    is the server's kernelspec manager. Raises `SpecError` (`path-outside-root`).
     """
+    if path in _OWN:
+        return sys.executable
     known = [sys.executable]
     for found in (await ensure_async(manager.get_all_specs())).values():
         command = found["spec"].get("argv") or [""]

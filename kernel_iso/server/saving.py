@@ -1,13 +1,16 @@
-"""Notebooks keep their identity: an id enters a notebook when it is saved, and follows a rename."""
+"""Notebooks keep their identity and their lock: both enter a notebook when it is saved, and the id follows a rename."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kernel_iso import notebooks
+from kernel_iso.engine import Engine, saving
+from kernel_iso.engine.targets import Target
 from kernel_iso.errors import IsoError
 
 CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
@@ -19,9 +22,13 @@ def watch(app: Any, layer: Mapping[str, object]) -> None:
     if not hasattr(manager, "_get_os_path"):
         return
 
-    def put_id(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
+    def complete(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
         if model.get("type") == "notebook" and is_ours(model.get("content")):
-            identify(model["content"]["metadata"], Path(contents_manager._get_os_path(path)), layer)
+            place = Path(contents_manager._get_os_path(path))
+            identify(model["content"]["metadata"], place, layer)
+            # A notebook that cannot be read, or has no file yet, is saved as it is.
+            with contextlib.suppress(IsoError, OSError):
+                lay_lock(model["content"], place, layer)
 
     async def follow(logger: Any, schema_id: str, data: Mapping[str, Any]) -> None:
         if data.get("action") == "rename":
@@ -31,7 +38,7 @@ def watch(app: Any, layer: Mapping[str, object]) -> None:
                 layer,
             )
 
-    manager.register_pre_save_hook(put_id)
+    manager.register_pre_save_hook(complete)
     app.event_logger.add_listener(schema_id=CONTENTS_EVENTS, listener=follow)
 
 
@@ -55,6 +62,30 @@ def identify(metadata: dict[str, Any], path: Path, layer: Mapping[str, object]) 
         ours["id"] = _store(layer).owner_for(path, str(ours.get("id", "")), id_at=id_at)
 
 
+def lay_lock(content: dict[str, Any], path: Path, layer: Mapping[str, object]) -> None:
+    """Put the lock of the notebook's present environment into its metadata, where it belongs there; see `engine.saving`.
+
+    Raises every kind of error; then the content is as it was.
+    """
+    document = notebooks.OpenDocument(path, without_outputs(content))
+    saving.lay_lock(_engine(layer), Target(kind="notebook", path=str(path), document=document))
+    if "metadata" in (changes := document.changes()):
+        content["metadata"]["kernel_iso"] = changes["metadata"]
+
+
+def without_outputs(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook without its outputs, which may be large.
+
+    >>> without_outputs({"metadata": {}, "cells": [{"cell_type": "code", "source": "1", "outputs": [1]}]})
+    {'metadata': {}, 'cells': [{'cell_type': 'code', 'source': '1'}]}
+    """
+    cells = [
+        {name: cell[name] for name in ("cell_type", "source", "metadata") if name in cell}
+        for cell in content["cells"]
+    ]
+    return {**content, "cells": cells}
+
+
 def id_at(path: Path) -> str:
     """The id that the notebook at `path` carries; "" where it has none or cannot be read."""
     try:
@@ -69,6 +100,8 @@ def moved(old: Path, new: Path, layer: Mapping[str, object]) -> None:
 
 
 def _store(layer: Mapping[str, object]) -> Any:
-    from kernel_iso.engine import Engine
+    return _engine(layer).store
 
-    return Engine.open(os.environ, server=layer or None).store
+
+def _engine(layer: Mapping[str, object]) -> Engine:
+    return Engine.open(os.environ, server=layer or None)

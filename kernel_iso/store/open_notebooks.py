@@ -20,14 +20,19 @@ from kernel_iso.store.places import Places
 class Edit(Record, frozen=True, kw_only=True):
     """An edit of what a notebook asks: requirements to `add`, names to `remove`, the `lock` to lay in it, its `id`.
 
-    `here` keeps it in the notebook where a project declares. `at` is seconds since the epoch.
+    `python` and `accelerator` are what is asked from now on (None: as it was). `here` keeps the edit in the notebook
+    where a project declares. `asked` is true where a page asked for it: that page has it in its answer already. `at` is
+    seconds since the epoch.
     """
 
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    python: str | None = None
+    accelerator: str | None = None
     here: bool = False
     lock: Lock | None = None
     id: str = ""
+    asked: bool = False
     at: float = 0
 
 
@@ -57,11 +62,12 @@ class OpenNotebooks:
         with guards.claimed(self._folder(notebook) / "page") as free:
             return not free
 
-    def offer(self, notebook: Path, edit: Edit) -> None:
-        """Leave an edit for the page. Raises `ToolError` (`no-space`, `store-read-only`)."""
-        folder = self._folder(notebook)
+    def offer(self, notebook: Path, edit: Edit) -> str:
+        """Leave an edit for the page; return its name. Raises `ToolError` (`no-space`, `store-read-only`)."""
+        folder, name = self._folder(notebook), f"{time.time_ns():020d}.json"
         places.write(folder / "path", str(notebook), root=self._places.root)
-        places.write(folder / f"{time.time_ns():020d}.json", edit, root=self._places.root)
+        places.write(folder / name, edit, root=self._places.root)
+        return name
 
     def waiting(self, notebook: Path) -> tuple[tuple[str, Edit], ...]:
         """The edits that wait for the page, the oldest first, each with the name by which it is taken."""

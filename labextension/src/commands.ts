@@ -65,7 +65,7 @@ export function addCommands(
       show();
       const given = args.packages as string[] | undefined;
       const packages = given ?? (await named(trans));
-      return packages.length && notebook()?.preview('add', packages);
+      return packages.length && notebook()?.preview('add', { packages });
     },
     ours,
     {

@@ -33,6 +33,11 @@ export function isOurs(shared: Shared, kernelName: string): boolean {
   );
 }
 
+/** True where there is something to put into the open notebook. */
+export function changes(change: DocumentChange): boolean {
+  return change.metadata !== undefined || Boolean(change.cells?.length);
+}
+
 /**
  * Put what a verb answered into the open notebook; false, and nothing changed, where a cell that it is about was
  * changed or removed since `sent`.
@@ -44,10 +49,13 @@ export function apply(
   sent: OpenDocument,
   change: DocumentChange
 ): boolean {
-  const found = change.cells.map(({ index, source }) => ({
-    cell: find(shared, index, sent.cells[index]?.source),
-    source
-  }));
+  const cells = change.cells ?? [];
+  const found = cells
+    .filter(({ insert }) => !insert)
+    .map(({ index, source }) => ({
+      cell: find(shared, index, sent.cells[index]?.source),
+      source
+    }));
   if (found.some(({ cell }) => !cell)) {
     return false;
   }
@@ -55,7 +63,12 @@ export function apply(
     for (const { cell, source } of found) {
       rewrite(cell as Cell, source);
     }
-    putMetadata(shared, change.metadata);
+    for (const { index, source, metadata } of cells.filter(({ insert }) => insert)) {
+      shared.insertCell(index, { cell_type: 'code', source, metadata } as never);
+    }
+    if (change.metadata !== undefined) {
+      putMetadata(shared, change.metadata);
+    }
   });
   return true;
 }
@@ -93,7 +106,7 @@ function rewrite(cell: Cell, source: string): void {
 /** The id that a save gave the notebook meanwhile stays. */
 function putMetadata(
   shared: Shared,
-  metadata: DocumentChange['metadata']
+  metadata: Record<string, unknown> | null
 ): void {
   const present = shared.getMetadata(KEY) as { id?: string } | undefined;
   if (metadata === null) {

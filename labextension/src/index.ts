@@ -14,10 +14,15 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ChipWidget } from './chip';
 import { Client } from './client';
 import { addCommands, CommandIDs } from './commands';
+import { FederatedPage } from './federated';
+import { PageFrontends } from './frontends';
+import { Imported } from './imported';
 import { PanelModel } from './model';
 import { EnvironmentPanel } from './panel';
+import { redisplay } from './redisplay';
 import { ReviewBanner } from './review';
-import { DOMAIN, IPanelModel } from './tokens';
+import { DOMAIN, IPageFrontends, IPanelModel } from './tokens';
+import { WidgetsBanner } from './widgets';
 
 /** The key under which the page keeps which sections are closed. */
 const CLOSED = 'kernel-iso:closed-sections';
@@ -39,12 +44,14 @@ const model: JupyterFrontEndPlugin<PanelModel> = {
 const panel: JupyterFrontEndPlugin<void> = {
   id: 'kernel-iso:panel',
   description: 'The side bar that shows and changes the environment of the notebook in front.',
-  requires: [IPanelModel],
+  requires: [IPanelModel, IPageFrontends, INotebookTracker],
   optional: [ITranslator, ISettingRegistry, ILayoutRestorer, ICommandPalette, IStateDB],
   autoStart: true,
   activate: async (
     app: JupyterFrontEnd,
     model: PanelModel,
+    frontends: PageFrontends,
+    tracker: INotebookTracker,
     translator: ITranslator | null,
     registry: ISettingRegistry | null,
     restorer: ILayoutRestorer | null,
@@ -55,11 +62,21 @@ const panel: JupyterFrontEndPlugin<void> = {
     const settings = await registry?.load('kernel-iso:panel').catch(() => null);
     const lockHere = () => ({ beside: settings?.composite.lockInto === 'file' });
     const side = () => (settings?.composite.side === 'left' ? 'left' : 'right');
+    const imported: Imported = new Imported(
+      () => inFront(tracker, model),
+      () => widget.isVisible
+    );
+    const follow = (panel: NotebookPanel) =>
+      imported.follow(model.of(panel), panel.sessionContext);
+    tracker.forEach(follow);
+    tracker.widgetAdded.connect((_, panel) => follow(panel));
+    tracker.currentChanged.connect(imported.refresh, imported);
     const widget = new EnvironmentPanel(
       model,
       trans,
       closed => void state?.save(CLOSED, closed),
-      lockHere
+      lockHere,
+      { frontends, imported }
     );
     // What is kept can be read only after every plugin has been activated: it is not waited for.
     void state?.fetch(CLOSED).then(closed => {
@@ -77,6 +94,44 @@ const panel: JupyterFrontEndPlugin<void> = {
       app.shell.activateById(widget.id);
     };
     addCommands(app, model, trans, show, lockHere, palette);
+  }
+};
+
+/** The notebook in front, with the session that runs it. */
+function inFront(tracker: INotebookTracker, model: PanelModel) {
+  const panel = tracker.currentWidget;
+  return panel && { model: model.of(panel), session: panel.sessionContext };
+}
+
+/** Widgets of environments: the front ends that this page lacks, and the line above a notebook that says so. */
+const frontends: JupyterFrontEndPlugin<PageFrontends> = {
+  id: 'kernel-iso:frontends',
+  description: 'Loads the front ends of widgets out of an environment when a person wants it.',
+  provides: IPageFrontends,
+  requires: [IPanelModel, INotebookTracker],
+  optional: [ITranslator],
+  autoStart: true,
+  activate: (
+    app: JupyterFrontEnd,
+    model: PanelModel,
+    tracker: INotebookTracker,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const page = new FederatedPage(app, app.serviceManager.serverSettings);
+    const frontends = new PageFrontends(model.client, page);
+    const open = () => void app.commands.execute(CommandIDs.open);
+    const add = (panel: NotebookPanel) => {
+      const notebook = model.of(panel);
+      frontends.follow(notebook, () => redisplay(panel));
+      panel.disposed.connect(() => frontends.forget(notebook));
+      panel.contentHeader.addWidget(
+        new WidgetsBanner(frontends, notebook, trans, open)
+      );
+    };
+    tracker.forEach(add);
+    tracker.widgetAdded.connect((_, panel) => add(panel));
+    return frontends;
   }
 };
 
@@ -152,4 +207,4 @@ const kernels: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [model, panel, chip, review, kernels];
+export default [model, frontends, panel, chip, review, kernels];

@@ -5,21 +5,11 @@ import type { Event as Bus } from '@jupyterlab/services';
 import type { VDomRenderer } from '@jupyterlab/ui-components';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { asError, Client, IsoRequestError } from './client';
+import type { Client } from './client';
+import { Environments } from './environments';
 import { NotebookModel } from './notebook';
-import type { Environment, Overview, OverviewRow } from './results';
-import { BusEvent, IsoErrorJson, SCHEMA_ID, VerbName } from './wire';
-
-/** The environments of this machine, and what was asked of them. */
-export interface MachineView {
-  overview: Overview | null;
-  environments: Environment[];
-  selected: string[];
-  sort: string;
-  filter: string;
-  busy: boolean;
-  error: IsoErrorJson | null;
-}
+import type { OverviewRow } from './results';
+import { BusEvent, SCHEMA_ID } from './wire';
 
 /** Follows the notebook in front. One for each page; every open notebook has its own `NotebookModel` below it. */
 export class PanelModel implements VDomRenderer.IModel {
@@ -28,11 +18,16 @@ export class PanelModel implements VDomRenderer.IModel {
     readonly client: Client,
     events: Bus.IManager
   ) {
+    this.machine = new Environments(client);
+    this.machine.changed.connect(this.tell, this);
     events.stream.connect(this.heard, this);
     tracker.currentChanged.connect(this.tell, this);
     tracker.widgetAdded.connect((_, panel) => void this.of(panel));
     tracker.forEach(panel => void this.of(panel));
   }
+
+  /** The environments of this machine. */
+  readonly machine: Environments;
 
   /** Emitted when anything that is shown has changed. */
   get stateChanged(): ISignal<this, void> {
@@ -53,10 +48,6 @@ export class PanelModel implements VDomRenderer.IModel {
   get current(): NotebookModel | null {
     const panel = this.tracker.currentWidget;
     return panel ? this.of(panel) : null;
-  }
-
-  get machine(): MachineView {
-    return this.seen;
   }
 
   get isDisposed(): boolean {
@@ -89,67 +80,11 @@ export class PanelModel implements VDomRenderer.IModel {
     return made;
   }
 
-  /** Look at this machine's environments again. */
-  async look(): Promise<void> {
-    await this.ask(async () => {
-      const [overview, list] = await Promise.all([
-        this.client.verb('overview'),
-        this.client.verb('env-list')
-      ]);
-      this.show({
-        overview: overview.result as unknown as Overview,
-        environments: (list.result?.environments ?? []) as Environment[]
-      });
-    });
-  }
-
-  /** Delete environments by their keys. */
-  async clean(keys: string[]): Promise<void> {
-    await this.act('clean', { keys });
-    this.show({ selected: [] });
-  }
-
-  /** Do a slow verb that is about no notebook, to its end, and look again. */
-  async act(verb: VerbName, values: Record<string, unknown>): Promise<void> {
-    await this.ask(async () => {
-      const { key } = await this.client.verb(verb, values);
-      for (let over = !key; !over; ) {
-        const job = await this.client.job(key as string);
-        over = job.state !== 'running';
-        if (job.state === 'failed' && job.error) {
-          throw new IsoRequestError(job.error, 0);
-        }
-        if (!over) {
-          await new Promise(resolve => setTimeout(resolve, 500));
-        }
-      }
-    });
-    if (!this.seen.error) {
-      await this.look();
-    }
-  }
-
   /** Ask for a notebook of the overview to be opened. */
   open(row: OverviewRow): void {
-    if (row.exists) {
-      this.asked.emit(row.path);
+    if (row.exists && row.served) {
+      this.asked.emit(row.served);
     }
-  }
-
-  /** Change what is selected, sorted by or filtered. */
-  show(part: Partial<MachineView>): void {
-    this.seen = { ...this.seen, ...part };
-    this.tell();
-  }
-
-  private async ask(work: () => Promise<void>): Promise<void> {
-    this.show({ busy: true, error: null });
-    try {
-      await work();
-    } catch (error) {
-      this.show({ error: asError(error) });
-    }
-    this.show({ busy: false });
   }
 
   private heard(_: unknown, emission: Bus.Emission): void {
@@ -160,6 +95,7 @@ export class PanelModel implements VDomRenderer.IModel {
     if (event.phase === 'kernels') {
       this.kernels.emit();
     }
+    this.machine.take(event);
     for (const model of this.models.values()) {
       model.take(event);
     }
@@ -171,15 +107,6 @@ export class PanelModel implements VDomRenderer.IModel {
     }
   }
 
-  private seen: MachineView = {
-    overview: null,
-    environments: [],
-    selected: [],
-    sort: 'used',
-    filter: '',
-    busy: false,
-    error: null
-  };
   private disposed = false;
   private readonly models = new Map<NotebookPanel, NotebookModel>();
   private readonly changed = new Signal<this, void>(this);

@@ -1,8 +1,8 @@
 /** One open notebook: what a person can do with its environment. Errors are state, not dialogs. */
 
 import { asError, IsoRequestError } from './client';
-import { apply, documentOf } from './document';
-import type { Change, DocumentChange, Review, SearchResult } from './results';
+import { apply, changes, documentOf } from './document';
+import type { Change, Edited, Review, SearchResult } from './results';
 import { progress, status } from './state';
 import { Action, Watching } from './watching';
 import type { IsoErrorJson, VerbName } from './wire';
@@ -26,17 +26,18 @@ export class NotebookModel extends Watching {
   }
 
   /** Show what an edit would change. */
-  async preview(action: Action, packages: string[] = []): Promise<void> {
+  async preview(
+    action: Action,
+    values: Record<string, unknown> = {}
+  ): Promise<void> {
     const isolate = action === 'isolate';
-    const values = isolate
-      ? { python: this.python() }
-      : { ...(action === 'undo' ? {} : { packages }), dry: true };
-    const result = await this.act(action, values);
+    const asked = isolate ? { python: this.python() } : values;
+    const result = await this.act(action, isolate ? asked : { ...asked, dry: true });
     if (result) {
       const changes = isolate
         ? proposed(result)
         : (result.changes as Change[]);
-      this.show({ preview: { action, packages, changes } });
+      this.show({ preview: { action, values: asked, changes } });
     }
   }
 
@@ -46,14 +47,9 @@ export class NotebookModel extends Watching {
     if (!preview) {
       return;
     }
-    const { action, packages } = preview;
+    const { action, values } = preview;
     const isolate = action === 'isolate';
-    const values = isolate
-      ? { python: this.python(), apply: true }
-      : action === 'undo'
-        ? {}
-        : { packages };
-    const result = await this.act(action, values);
+    const result = await this.act(action, isolate ? { ...values, apply: true } : values);
     if (result) {
       this.show({ preview: null, found: null, restart: !isolate });
       if (isolate) {
@@ -67,7 +63,12 @@ export class NotebookModel extends Watching {
     this.show({ preview: null });
   }
 
-  /** Do a verb for this notebook, to its end; what it answers for the open notebook is put there and saved. */
+  /**
+   * Do a verb for this notebook, to its end; what it answers for the open notebook is put there and saved.
+   *
+   * The server keeps an edit until the page has said that it is there. So where it does not fit any more, because its
+   * cell was rewritten meanwhile, it is made once more, in what the notebook is now.
+   */
   async act(
     verb: VerbName,
     values: Record<string, unknown> = {}
@@ -79,12 +80,16 @@ export class NotebookModel extends Watching {
       const about = { path: this.path, document: sent };
       const answer = await this.client.verb(verb, values, about);
       const result = answer.result ?? (await this.follow(answer.key));
-      const change = result?.document as DocumentChange | undefined;
-      if (change && !values.dry) {
-        if (!apply(model.sharedModel, sent, change)) {
-          throw new IsoRequestError(CHANGED, 0);
-        }
+      const { document, waiting } = (result ?? {}) as Partial<Edited>;
+      const fits = !document || values.dry || apply(model.sharedModel, sent, document);
+      if (!fits && !waiting) {
+        throw new IsoRequestError(CHANGED, 0);
+      }
+      if (fits && !values.dry && document && changes(document)) {
         await save.call(this.open.context);
+      }
+      if (waiting) {
+        await this.takeEdits(fits ? waiting : []);
       }
       return result;
     } catch (error) {
@@ -96,11 +101,11 @@ export class NotebookModel extends Watching {
     }
   }
 
-  protected async takeEdits(): Promise<void> {
-    const taken = (await this.act('take'))?.taken as string[] | undefined;
-    if (taken?.length) {
-      await this.act('take', { taken }); // they are in the document, and saved
-    }
+  protected async takeEdits(taken: string[] = []): Promise<void> {
+    do {
+      const result = await this.act('take', taken.length ? { taken } : {});
+      taken = (result?.taken as string[] | undefined) ?? [];
+    } while (taken.length); // they are in the document, and saved: that is told with the next question
   }
 
   /** Cancel what goes on: the job that is shown, or the start of the kernel. */
@@ -152,6 +157,11 @@ export class NotebookModel extends Watching {
   /** Put the review off: the line above the notebook goes, the chip stays. */
   putOff(): void {
     this.show({ later: true });
+  }
+
+  /** Take a review up again that was put off. */
+  takeUp(): void {
+    this.show({ later: false });
   }
 
   /** Restart the kernel, so that it runs on what was made. */

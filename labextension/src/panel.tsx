@@ -15,17 +15,20 @@ import {
   ReviewView,
   RunsOn,
   Section,
-  Why
+  Why,
+  Widgets
 } from './components';
 import { Actions } from './actions';
+import type { PageFrontends } from './frontends';
 import { kernelIsoIcon } from './icons';
-import { Machine } from './machine';
+import type { Imported } from './imported';
+import { Machine, Named } from './machine';
 import type { PanelModel } from './model';
 import type { NotebookModel } from './notebook';
 import { failure, log, progress, status } from './state';
 
 /** The sections that are closed until a person opens them. */
-const CLOSED = ['why', 'log', 'machine'];
+const CLOSED = ['why', 'log', 'named', 'machine'];
 
 /** The panel. `keep` is called with the names of the closed sections when a person opens or closes one. */
 export class EnvironmentPanel extends ReactWidget {
@@ -33,13 +36,17 @@ export class EnvironmentPanel extends ReactWidget {
     private readonly model: PanelModel,
     private readonly trans: TranslationBundle,
     private readonly keep: (closed: string[]) => void,
-    private readonly lockHere: () => Record<string, unknown>
+    private readonly lockHere: () => Record<string, unknown>,
+    private readonly page: PageParts
   ) {
     super();
+    page.frontends.changed.connect(this.update, this);
+    page.imported.changed.connect(this.update, this);
     this.id = 'kernel-iso-panel';
     this.addClass('jp-kernelIso-panel');
     this.title.icon = kernelIsoIcon;
     this.title.caption = trans.__('Environment of the notebook');
+    this.node.tabIndex = -1;
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Environment of the notebook'));
   }
@@ -50,8 +57,19 @@ export class EnvironmentPanel extends ReactWidget {
     this.update();
   }
 
+  /** Who opens it by the keyboard goes on in it: Tab leads to its first control. */
+  protected onActivateRequest(): void {
+    // The palette gives the focus back to where it was, after the command.
+    requestAnimationFrame(() => this.node.focus());
+  }
+
+  /** Who looks wants to know what the kernel has imported. */
+  protected onAfterShow(): void {
+    this.page.imported.refresh();
+  }
+
   protected render(): ReactElement {
-    const { model, trans, lockHere } = this;
+    const { model, trans, lockHere, page } = this;
     const onClosed = (closed: string[]) => {
       this.restore(closed);
       this.keep(closed);
@@ -59,7 +77,7 @@ export class EnvironmentPanel extends ReactWidget {
     return (
       <UseSignal signal={model.stateChanged}>
         {() => (
-          <Panel {...{ model, trans, closed: this.closed, onClosed, lockHere }} />
+          <Panel {...{ model, trans, closed: this.closed, onClosed, lockHere, page }} />
         )}
       </UseSignal>
     );
@@ -68,7 +86,14 @@ export class EnvironmentPanel extends ReactWidget {
   private closed = CLOSED;
 }
 
+/** What is known of a whole page: front ends that it holds, and what its kernels have imported. */
+export interface PageParts {
+  frontends: PageFrontends;
+  imported: Imported;
+}
+
 interface PanelProps {
+  page: PageParts;
   model: PanelModel;
   trans: TranslationBundle;
   closed: string[];
@@ -76,7 +101,7 @@ interface PanelProps {
   lockHere: () => Record<string, unknown>;
 }
 
-function Panel({ model, trans, closed, onClosed, lockHere }: PanelProps): ReactElement {
+function Panel({ model, trans, closed, onClosed, lockHere, page }: PanelProps): ReactElement {
   const section = (name: string, title: string, children: ReactNode, badge?: string) => (
     <Section
       key={name}
@@ -98,12 +123,17 @@ function Panel({ model, trans, closed, onClosed, lockHere }: PanelProps): ReactE
   return (
     <div className="jp-kernelIso-sections">
       {notebook ? (
-        <Notebook {...{ notebook, trans, section, model, lockHere }} />
+        <Notebook {...{ notebook, trans, section, lockHere, page }} />
       ) : (
         <Empty
           title={trans.__('No notebook in front')}
           text={trans.__('Open a notebook to see what it runs on.')}
         />
+      )}
+      {section(
+        'named',
+        trans.__('Named environments'),
+        closed.includes('named') ? null : <Named model={model} trans={trans} />
       )}
       {section(
         'machine',
@@ -115,10 +145,10 @@ function Panel({ model, trans, closed, onClosed, lockHere }: PanelProps): ReactE
 }
 
 interface NotebookProps {
+  page: PageParts;
   notebook: NotebookModel;
   trans: TranslationBundle;
   section: (name: string, title: string, children: ReactNode, badge?: string) => ReactElement;
-  model: PanelModel;
   lockHere: () => Record<string, unknown>;
 }
 
@@ -164,6 +194,14 @@ function Notebook(props: NotebookProps): ReactElement {
   return (
     <>
       {head}
+      {now === 'review' && (
+        <div className="jp-kernelIso-notice" role="status">
+          <span>{trans.__('Its review was put off: nothing was installed.')}</span>
+          <Button small className="jp-mod-styled jp-mod-accept" onClick={() => notebook.takeUp()}>
+            {trans.__('Review…')}
+          </Button>
+        </div>
+      )}
       <Questions {...props} />
     </>
   );
@@ -196,9 +234,9 @@ function Head({ notebook, trans }: { notebook: NotebookModel; trans: Translation
         <ErrorLines error={failed} onRetry={() => void notebook.restart()} trans={trans} />
       )}
       {!at && view.restart && (
-        <div className="jp-kernelIso-restart" role="status">
+        <div className="jp-kernelIso-notice" role="status">
           <span>{trans.__('The running kernel still has the environment of before.')}</span>
-          <Button small onClick={() => void notebook.restart()}>
+          <Button small className="jp-mod-styled jp-mod-accept" onClick={() => void notebook.restart()}>
             {trans.__('Restart Kernel')}
           </Button>
         </div>
@@ -236,7 +274,7 @@ function Plain({ notebook, trans }: { notebook: NotebookModel; trans: Translatio
   );
 }
 
-function Questions({ notebook, trans, section, model, lockHere }: NotebookProps): ReactElement {
+function Questions({ notebook, trans, section, lockHere, page }: NotebookProps): ReactElement {
   const { state, view } = notebook;
   const { inspect } = state;
   if (!inspect) {
@@ -245,11 +283,13 @@ function Questions({ notebook, trans, section, model, lockHere }: NotebookProps)
   const { busy, preview } = view;
   const differing = inspect.drift.length + inspect.machine_drift.length;
   const job = progress(state)?.job || newest(notebook);
+  const widgets = page.frontends.of(notebook);
+  const absent = widgets.offers.filter(item => item.state !== 'here').length;
   return (
     <>
       {preview && (
         <Preview
-          action={preview.action}
+          action={preview.values.redo ? 'redo' : preview.action}
           changes={preview.changes}
           busy={busy}
           onApply={() => void notebook.apply()}
@@ -269,15 +309,28 @@ function Questions({ notebook, trans, section, model, lockHere }: NotebookProps)
           busy={busy}
           onSearch={name => void notebook.search(name)}
           onComplete={prefix => void notebook.complete(prefix)}
-          onPreview={(action, packages) => void notebook.preview(action, packages)}
+          onPreview={(action, packages) => void notebook.preview(action, { packages })}
           trans={trans}
         />
       )}
+      {(widgets.offers.length > 0 || widgets.error) &&
+        section(
+          'widgets',
+          trans.__('Widgets'),
+          <Widgets
+            widgets={widgets}
+            onLoad={event => void page.frontends.load(notebook, event.nativeEvent)}
+            trans={trans}
+          />,
+          absent ? String(absent) : undefined
+        )}
       {section(
         'changed',
         trans.__('What changed'),
         <Changed
-          rows={inspect.rows}
+          // Before it is made there is nothing that could agree.
+          rows={inspect.prefix ? inspect.rows : []}
+          imported={page.imported.of(notebook)}
           drift={inspect.drift}
           machineDrift={inspect.machine_drift}
           trans={trans}
@@ -288,7 +341,7 @@ function Questions({ notebook, trans, section, model, lockHere }: NotebookProps)
       {section(
         'do',
         trans.__('Environment'),
-        <Actions {...{ notebook, trans, model, lockHere }} />
+        <Actions {...{ notebook, trans, lockHere }} />
       )}
       {section('log', trans.__('Log'), <LogView events={log(state, job)} trans={trans} />)}
     </>

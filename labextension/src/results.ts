@@ -21,11 +21,15 @@ export type {
   Spec
 } from './wire';
 
-/** One package that changes: `before` or `after` is "" (or left out) where it is not there. */
+/**
+ * One package that changes: `before` or `after` is "" (or left out) where it is not there. A `choice` is none, but the
+ * Python or the accelerator that is asked for.
+ */
 export interface Change {
   name: string;
   before?: string;
   after?: string;
+  choice?: boolean;
 }
 
 /** One package as it is declared, locked and installed; `role` is `asked`, `companion`, `added` or "". */
@@ -62,19 +66,26 @@ export interface Inspect {
   label: string;
 }
 
-/** What an edit puts into the open notebook: `metadata` is the whole `kernel_iso` (null: none any more). */
+/**
+ * What an edit puts into the open notebook; what is left out stays as it is. `metadata` is the whole `kernel_iso` (null:
+ * none any more). A cell with `insert` is a new one that goes there.
+ */
 export interface DocumentChange {
-  metadata: Record<string, unknown> | null;
-  cells: { index: number; source: string }[];
+  metadata?: Record<string, unknown> | null;
+  cells?: { index: number; source: string; insert?: boolean; metadata?: object }[];
 }
 
-/** `add`, `remove`, `upgrade`, `undo`: with `dry` only what would change. */
+/**
+ * `add`, `remove`, `choose`, `upgrade`, `undo`: with `dry` only what would change. `waiting` names the edits that `take`
+ * gets back when `document` is in the open notebook.
+ */
 export interface Edited {
   changes: Change[];
   dry?: boolean;
   written?: string;
   ready?: Record<string, unknown>;
   document?: DocumentChange;
+  waiting?: string[];
 }
 
 /** `search` for one name: `versions` are the newest first. */
@@ -129,12 +140,16 @@ export interface Review {
   nonce?: string;
 }
 
-/** One environment or notebook of this machine; `used` and `made` are seconds since the epoch. */
+/**
+ * One environment or notebook of this machine; `used` and `made` are seconds since the epoch. `served` is the
+ * notebook's path in the contents API, "" where this server does not serve it.
+ */
 export interface OverviewRow {
   owner: string;
   kind: 'notebook' | 'environment';
   label: string;
   path: string;
+  served: string;
   exists: boolean;
   state: 'in-use' | 'idle' | 'orphan';
   key: string;
@@ -167,16 +182,38 @@ export interface Environment {
 /** How far a job has come. */
 export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
-/** A slow verb: `events` are those that were asked for, `count` is how many there are. */
+/**
+ * A slow verb; a `dry` one only shows what would change. `events` are those that were asked for, `count` is how many
+ * there are.
+ */
 export interface Job {
   key: string;
   verb: string;
   path: string;
   text: string;
+  dry?: boolean;
   at: number;
   state: JobState;
   events: Event[];
   count: number;
   result?: Record<string, unknown>;
   error?: IsoErrorJson;
+}
+
+/** A front end that a package of a prefix brings; `parts` are what the page activates, `url` is below the prefix. */
+export interface Frontend {
+  package: string;
+  version: string;
+  module: string;
+  kind: 'labextension' | 'nbextension';
+  url: string;
+  parts: string[];
+  widget: boolean;
+  conflict: string;
+}
+
+/** `frontends`: `refused` is why the page may load none of them. */
+export interface Frontends {
+  frontends: Frontend[];
+  refused: IsoErrorJson | null;
 }

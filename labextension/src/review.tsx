@@ -32,7 +32,11 @@ export class ReviewBanner extends ReactWidget {
             >
               {trans.__('This notebook waits for a review of what it installs.')}
             </span>
-            <Button small onClick={onReview}>
+            <Button
+              small
+              className="jp-mod-styled jp-mod-accept"
+              onClick={onReview}
+            >
               {trans.__('Review…')}
             </Button>
             <Button small minimal onClick={() => model.putOff()}>

@@ -68,7 +68,7 @@ export const KEPT = 2000;
 const TERMINAL: JobState[] = ['done', 'failed', 'cancelled'];
 
 /** Jobs that leave an environment behind which the next start takes. */
-const MAKING = ['lock', 'realise', 'add', 'remove', 'upgrade', 'undo', 'isolate'];
+const MAKING = ['lock', 'realise', 'add', 'remove', 'choose', 'upgrade', 'undo', 'isolate'];
 
 /** The state of a notebook of which nothing is known yet. */
 export function initial(): NotebookState {
@@ -155,6 +155,7 @@ function withJobEvent(
     verb: '',
     path: event.path ?? '',
     text: '',
+    dry: event.dry,
     at: event.at ?? 0,
     state: told,
     events: [],
@@ -247,7 +248,7 @@ function after(now: Preparation, event: Event): Preparation {
   };
 }
 
-/** Jobs that go on, the oldest first. */
+/** Jobs that go on, the oldest first; also those that only show what would change. */
 export function running(state: NotebookState): Job[] {
   return Object.values(state.jobs)
     .filter(job => job.state === 'running')
@@ -261,7 +262,7 @@ export function failure(state: NotebookState): IsoErrorJson | null {
     job =>
       job.state === 'done' &&
       MAKING.includes(job.verb) &&
-      !job.result?.dry &&
+      !job.dry &&
       (state.ends[job.key] ?? 0) > ended
   );
   return mended ? null : error;
@@ -273,7 +274,10 @@ export function status(state: NotebookState): Status {
   if (!state.ours) {
     return 'plain';
   }
-  if (preparation(state.events).state === 'running' || running(state).length) {
+  if (
+    preparation(state.events).state === 'running' ||
+    running(state).some(job => !job.dry)
+  ) {
     return 'preparing';
   }
   const failed = failure(state);

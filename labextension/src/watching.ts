@@ -8,10 +8,9 @@ import { Debouncer } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { asError, Client, IsoRequestError } from './client';
-import { apply, documentOf, isOurs } from './document';
+import { documentOf, isOurs } from './document';
 import type {
   Change,
-  DocumentChange,
   Inspect,
   Job,
   SearchResult
@@ -29,11 +28,15 @@ export interface Open {
 }
 
 /** The edits that are shown before they are made. */
-export type Action = 'add' | 'remove' | 'upgrade' | 'undo' | 'isolate';
+export type Action = 'add' | 'remove' | 'choose' | 'upgrade' | 'undo' | 'isolate';
 
 /** What a person has asked and not answered yet, and what the last action ended with. */
 export interface View {
-  preview: { action: Action; packages: string[]; changes: Change[] } | null;
+  preview: {
+    action: Action;
+    values: Record<string, unknown>;
+    changes: Change[];
+  } | null;
   found: SearchResult | null;
   searching: boolean;
   names: string[];
@@ -142,8 +145,11 @@ export abstract class Watching implements IDisposable {
     }
   }
 
-  /** Put the edits of other places (a terminal, a cell) that wait for this page into the open notebook. */
-  protected abstract takeEdits(): Promise<void>;
+  /**
+   * Put the edits that wait for this page into the open notebook: of other places (a terminal, a cell), and of a page
+   * that went away before it had its answer. Those that were `taken` are there.
+   */
+  protected abstract takeEdits(taken?: string[]): Promise<void>;
 
   /** Look again soon; many calls are one. */
   refresh(): void {
@@ -194,15 +200,12 @@ export abstract class Watching implements IDisposable {
     this.put({ type: 'history', events: (events ?? []) as Event[] });
   }
 
-  /** Follow a job of a page that was reloaded; what it answers is put into the notebook as if nothing had been. */
+  /** Follow a job of a page that was reloaded; what it made waits, and is put into the notebook as it is now. */
   private async resume(job: Job): Promise<void> {
-    const shared = this.open.context.model.sharedModel;
-    const present = documentOf(shared);
     try {
       const result = await this.follow(job.key);
-      const change = result?.document as DocumentChange | undefined;
-      if (change && !result?.dry && apply(shared, present, change)) {
-        await this.open.context.save();
+      if (result && !job.dry) {
+        await this.takeEdits();
       }
     } catch (error) {
       this.show({ error: asError(error) });

@@ -113,6 +113,7 @@ export interface Plan {
   backend: string;
   python: Python;
   requirements?: string[];
+  builds?: string[];
   companions?: string[];
   constraints?: string[];
   hashes?: [string, string[]][];
@@ -194,6 +195,7 @@ export interface BusEvent extends Event {
   notebook: string;
   path?: string;
   job?: string;
+  dry?: boolean;
 }
 
 /** An error: `what`, `because` and `hint` are its three lines. */
@@ -214,13 +216,17 @@ export type VerbName =
   | 'realise'
   | 'add'
   | 'remove'
+  | 'choose'
   | 'upgrade'
+  | 'adopt'
+  | 'imports'
   | 'take'
   | 'undo'
   | 'search'
   | 'packages'
   | 'tree'
   | 'inspect'
+  | 'diff'
   | 'doctor'
   | 'policy'
   | 'clean'

@@ -13,6 +13,11 @@ from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecErro
 from kernel_iso.model import Index, Lock, Part
 
 
+def files_of(index: Wheelhouse) -> str:
+    """Where an index has its files."""
+    return f"{index.url.removesuffix('/simple')}/files/"
+
+
 class TestStrangers:
     """What a lock or a notebook from somebody else may try."""
 
@@ -91,7 +96,7 @@ class TestStrangers:
         with Wheelhouse() as evil:
             evil.wheel("green", "2.0")
             text = bench.backend.lock(plan, bench.run).parts[0].text
-            moved = text.replace(f"{bench.index.port}/files", f"{evil.port}/files")
+            moved = text.replace(files_of(bench.index), files_of(evil))
             assert moved != text
             python = bench.realise(plan, Lock(plan="", parts=(Part(text=moved),)))
             assert say(python, "import green; print(green.__version__)") == "2.0"
@@ -104,7 +109,7 @@ class TestStrangers:
             wheel = evil.wheel("green", "2.0", files={"green/evil.py": ""})
             text = bench.backend.lock(plan, bench.run).parts[0].text
             ours = next(each for each in bench.index.artefacts if each.filename.startswith("green-2.0"))
-            moved = text.replace(f"{bench.index.port}/files", f"{evil.port}/files")
+            moved = text.replace(files_of(bench.index), files_of(evil))
             forged = moved.replace(ours.sha256, wheel.sha256)
             with pytest.raises(IsoError) as caught:
                 bench.realise(plan, Lock(plan="", parts=(Part(text=forged),)))

@@ -12,7 +12,7 @@ import pytest
 
 from kernel_iso.engine import approving, frontends, isolating, lookups, reviewing, undoing
 from kernel_iso.errors import ImpossibleError
-from kernel_iso.model import Generation, Index, Lock, Owner, Part, Policy, Prefix, Spec
+from kernel_iso.model import Generation, Index, Lock, Owner, Package, Part, Policy, Prefix, Spec
 from kernel_iso.notebooks import FoundLock
 from kernel_iso.notebooks.imports import Used
 from kernel_iso.trust import Approval
@@ -235,3 +235,43 @@ def test_front_ends_that_cannot_be_believed_are_left_out(tmp_path: Path) -> None
     assert [item.url for item in frontends.frontends(prefix, {})] == [
         "share/jupyter/labextensions/@org/good/static/a.js"
     ]
+
+
+def test_a_widgets_front_end_is_told_from_other_extensions(tmp_path: Path) -> None:
+    """By what it shares with the page, or by a package that stands on ipywidgets; its address is a plain one."""
+    base = tmp_path / "share" / "jupyter" / "labextensions"
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    built = {"load": "./static/a.js", "extension": "./extension", "style": "./style", "mimeExtension": True}
+    manifests = {
+        "shares": {"jupyterlab": {"_build": built, "sharedPackages": {frontends.BASE: {"bundled": False}}}},
+        "depends": {"jupyterlab": {"_build": built}, "dependencies": {frontends.BASE: "^6"}},
+        "theme": {"jupyterlab": {"_build": built}},
+        "any": {"jupyterlab": {"_build": {"load": "static/a.js"}}},
+    }
+    for name, data in manifests.items():
+        (base / name).mkdir(parents=True)
+        (base / name / "package.json").write_text(json.dumps({"name": name, "version": "1", **data}))
+    (site / "any_widget-1.dist-info").mkdir(parents=True)
+    record = "../../../share/jupyter/labextensions/any/package.json,,\n"
+    (site / "any_widget-1.dist-info" / "RECORD").write_text(record)
+    package = Package(name="any-widget", version="1", requires=("ipywidgets",))
+    prefix = Prefix(
+        key="", path=str(tmp_path), python="", version="3.11.1", backend="uv", owner="a", packages=(package,)
+    )
+    found = {item.module: item for item in frontends.frontends(prefix, {})}
+    assert {name: (item.widget, item.parts) for name, item in found.items()} == {
+        "any": (True, ()),
+        "depends": (True, ("./extension", "./style")),
+        "shares": (True, ("./extension", "./style")),
+        "theme": (False, ("./extension", "./style")),
+    }
+    assert found["shares"].url == "share/jupyter/labextensions/shares/static/a.js"
+    assert found["any"].package == "any-widget"
+
+
+def test_the_policy_says_whether_a_person_is_asked_about_front_ends() -> None:
+    """`never` is told before anybody clicks."""
+    assert frontends.refusal(Policy(frontends="ask")) is None
+    refused = frontends.refusal(Policy(frontends="never"))
+    assert refused is not None
+    assert refused.code == "frontends-not-allowed"

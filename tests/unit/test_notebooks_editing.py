@@ -264,3 +264,64 @@ def test_every_error_of_an_edit_is_ours(tmp_path: Path) -> None:
     with pytest.raises(IsoError):
         edit_requirements(path, found, ["a"])
     assert path.read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("before", "python", "accelerator", "after"),
+    [
+        ("dependencies = []", "3.12", None, 'dependencies = []\nrequires-python = "==3.12.*"'),
+        ('requires-python = ">=3.9" # why', ">=3.11", None, 'requires-python = ">=3.11" # why'),
+        ('requires-python = ">=3.9"\ndependencies = []', "", None, "dependencies = []"),
+        ('[tool.kernel-iso]\npython = "3.11"', "3.12", None, '[tool.kernel-iso]\npython = "3.12"'),
+        ("dependencies = []", "self", None, 'dependencies = []\n\n[tool.kernel-iso]\npython = "self"'),
+        (
+            '[tool.kernel-iso]\nbackend = "uv"',
+            None,
+            "cu126",
+            '[tool.kernel-iso]\nbackend = "uv"\naccelerator = "cu126"',
+        ),
+        ('[tool.kernel-iso]\naccelerator = "cpu"', None, "auto", ""),
+        (
+            '[tool.kernel-iso]\nbackend = "uv"\naccelerator = "cpu"',
+            None,
+            "auto",
+            '[tool.kernel-iso]\nbackend = "uv"',
+        ),
+        (
+            "[tool.uv]\na = 1",
+            "3.12",
+            "cpu",
+            'requires-python = "==3.12.*"\n\n[tool.uv]\na = 1\n\n[tool.kernel-iso]\naccelerator = "cpu"',
+        ),
+    ],
+)
+def test_python_and_accelerator_are_written_where_the_block_says_them(
+    tmp_path: Path, before: str, python: str | None, accelerator: str | None, after: str
+) -> None:
+    """The Spec that is read again asks for them; all other lines stay."""
+
+    def script(content: str) -> str:
+        lines = [f"# {line}" if line else "#" for line in content.split("\n")]
+        return "\n".join(["# /// script", *lines, "# ///", "1 + 1\n"])
+
+    path = put(tmp_path / "a.py", script(before))
+    written = edit(path, python=python, accelerator=accelerator)
+    assert path.read_text() == script(after)
+    assert written.spec is not None
+    assert python in (None, written.spec.python, written.spec.python[2:-2])
+    assert accelerator in (None, written.spec.accelerator)
+    edit(path, python=python, accelerator=accelerator)
+    assert path.read_text() == script(after)
+
+
+def test_a_choice_that_a_profile_overrides_is_not_written(tmp_path: Path) -> None:
+    """What is read again would not be what was meant."""
+    text = (
+        "[project]\nname = 'x'\n[tool.kernel-iso]\nprofile = 'a'\n"
+        "[tool.kernel-iso.profiles.a]\npython = '3.11'\n"
+    )
+    path = put(tmp_path / "pyproject.toml", text)
+    with pytest.raises(SpecError) as raised:
+        edit(tmp_path, python="3.12")
+    assert (raised.value.code, raised.value.hint) == ("edit-by-hand", 'python = "3.12"')
+    assert path.read_text() == text

@@ -56,7 +56,7 @@ class TestScrub:
          "CONDA_PREFIX", "CONDA_OVERRIDE_CUDA", "MAMBA_ROOT_PREFIX", "PYTHONPATH",
          "PYTHONDONTWRITEBYTECODE", "PYTHONHOME",
          "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "POETRY_HOME", "PDM_PYTHON", "HATCH_ENV", "__PYVENV_LAUNCHER__",
-         "LD_PRELOAD", "FORCE_COLOR", "uv_index_url"],
+         "LD_PRELOAD", "FORCE_COLOR", "uv_index_url", "JPY_SESSION_NAME"],
     )  # fmt: skip
     def test_what_changes_an_installation_is_dropped(self, name: str) -> None:
         assert scrub({name: "x"}) == {}

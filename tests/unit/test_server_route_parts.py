@@ -330,7 +330,7 @@ def test_a_contents_manager_without_files_has_none() -> None:
 
 
 def test_only_an_interpreter_of_a_kernel_is_asked(tmp_path: Path) -> None:
-    """Its other names in the same folder are it; an environment's link to it is another."""
+    """Its other names in the same folder are it, `python` is the server's own; an environment's link to it is another."""
     (tmp_path / "bin").mkdir()
     for name in ("python3", "python"):
         (tmp_path / "bin" / name).symlink_to(sys.executable)
@@ -339,7 +339,8 @@ def test_only_an_interpreter_of_a_kernel_is_asked(tmp_path: Path) -> None:
     for known in (str(tmp_path / "bin" / "python"), sys.executable):
         assert asyncio.run(paths.interpreter(manager, known)) == known
     (tmp_path / "python").symlink_to(sys.executable)
-    for other in (str(tmp_path / "python"), "/bin/sh", "python"):
+    assert asyncio.run(paths.interpreter(manager, "python")) == sys.executable
+    for other in (str(tmp_path / "python"), "/bin/sh", "python2"):
         with pytest.raises(SpecError) as raised:
             asyncio.run(paths.interpreter(manager, other))
         assert raised.value.code == "path-outside-root"

@@ -61,6 +61,24 @@ describe('the open notebook', () => {
     expect(shared.toJSON()).toEqual(before);
   });
 
+  it('keeps what an answer leaves out', () => {
+    const shared = notebook({ kernel_iso: { id: 'n' } });
+    const sent = documentOf(shared);
+    apply(shared, sent, { cells: [{ index: 0, source: ADDED }] });
+    expect(shared.getMetadata()).toEqual({ kernel_iso: { id: 'n' } });
+    apply(shared, sent, { metadata: { id: 'n', spec: {} } });
+    expect(sources(shared)).toEqual([ADDED, 'import six\r\n', '# text']);
+    expect(shared.getMetadata()).toEqual({ kernel_iso: { id: 'n', spec: {} } });
+  });
+
+  it('gets a new cell in front of what is there', () => {
+    const shared = notebook();
+    const cell = { index: 0, source: ADDED, insert: true, metadata: { tags: ['new'] } };
+    expect(apply(shared, documentOf(shared), { cells: [cell] })).toBe(true);
+    expect(sources(shared)).toEqual([ADDED, SCRIPT, 'import six\r\n', '# text']);
+    expect(shared.cells[0].getMetadata()).toMatchObject({ tags: ['new'] });
+  });
+
   it('is changed in one step, which can be undone as one', () => {
     const shared = notebook();
     const seen: unknown[] = [];

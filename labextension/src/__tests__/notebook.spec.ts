@@ -40,9 +40,10 @@ function page(kernel: string, metadata: object = {}) {
   return { shared, done, context, open: { context, sessionContext } as unknown as Open };
 }
 
-/** A server that answers each verb as told; `asked` is what reached it. */
+/** A server that answers each verb as told; `asked` is what reached it, `given` the verbs' arguments. */
 function server(answers: Record<string, unknown>) {
   const asked: string[] = [];
+  const given: Record<string, unknown>[] = [];
   const answer = async (name: string) => {
     asked.push(name);
     const told = answers[name];
@@ -52,7 +53,10 @@ function server(answers: Record<string, unknown>) {
     return typeof told === 'function' ? told() : (told ?? { result: {}, text: '' });
   };
   const client = {
-    verb: (name: string) => answer(name),
+    verb: (name: string, values: Record<string, unknown> = {}) => {
+      given.push(values);
+      return answer(name);
+    },
     jobs: async () => (answers.jobs as Job[]) ?? [],
     job: () => answer('job'),
     log: async () => ({ events: [], count: 0 }),
@@ -60,7 +64,7 @@ function server(answers: Record<string, unknown>) {
     approve: () => answer('approve'),
     cancel: (key: string) => answer(`cancel ${key}`)
   };
-  return { asked, client: client as unknown as Client };
+  return { asked, given, client: client as unknown as Client };
 }
 
 const job = (part: Partial<Job>): Job => ({
@@ -70,6 +74,9 @@ const job = (part: Partial<Job>): Job => ({
 const event = (part: Partial<BusEvent>): BusEvent => ({
   phase: 'realise', text: 'making it', at: 5, kernel_id: '', notebook: '', ...part
 });
+
+/** What the verb `take` answers, one after the other. */
+const takes = (...answers: object[]) => () => ({ result: answers.shift() ?? { taken: [] }, text: '' });
 
 /** Resolves when the model has come to what is asked for. */
 function until(model: NotebookModel, holds: () => boolean): Promise<void> {
@@ -164,13 +171,64 @@ describe('an edit', () => {
     const answers: Record<string, unknown> = { add: { key: 'j' }, job: job({ result: { changes, dry: true } }) };
     const model = new NotebookModel(open, server(answers).client);
     await model.begun;
-    await model.preview('add', ['polars']);
-    expect(model.view.preview).toEqual({ action: 'add', packages: ['polars'], changes });
+    await model.preview('add', { packages: ['polars'] });
+    expect(model.view.preview).toEqual({ action: 'add', values: { packages: ['polars'] }, changes });
     expect([shared.getMetadata('kernel_iso'), done]).toEqual([undefined, []]);
     answers.job = job({ result: { changes, document } });
     await model.apply();
     expect(shared.getMetadata('kernel_iso')).toEqual(document.metadata);
     expect([done, model.view.preview, model.view.restart]).toEqual([['save'], null, true]);
+    model.dispose();
+  });
+
+  it('is given back when it is in the open notebook and saved, so that the server need not keep it', async () => {
+    const { done, open, shared } = page('iso');
+    const made = job({ result: { changes, document, waiting: ['1'] } });
+    const { client, asked, given } = server({ add: { key: 'j' }, job: made, take: takes({ taken: [] }) });
+    const model = new NotebookModel(open, client);
+    await model.begun;
+    asked.length = given.length = 0;
+    await model.act('add', { packages: ['polars'] });
+    expect(shared.getMetadata('kernel_iso')).toEqual(document.metadata);
+    expect([asked, given.at(-1), done]).toEqual([['add', 'job', 'take'], { taken: ['1'] }, ['save']]);
+    model.dispose();
+  });
+
+  it('of a cell that was rewritten meanwhile is made once more, in what the notebook is now', async () => {
+    const { done, open, shared } = page('iso');
+    const lost = { cells: [{ index: 0, source: 'x' }] };
+    const made = job({ result: { changes, document: lost, waiting: ['1'] } });
+    const answers = takes({ taken: [] }, { taken: ['1'], document }, { taken: [] });
+    const { client, asked, given } = server({ add: { key: 'j' }, job: made, take: answers });
+    const model = new NotebookModel(open, client);
+    await model.begun;
+    asked.length = given.length = 0;
+    await model.act('add', { packages: ['polars'] });
+    expect(shared.getMetadata('kernel_iso')).toEqual(document.metadata);
+    expect([asked, given.slice(-2)]).toEqual([['add', 'job', 'take', 'take'], [{}, { taken: ['1'] }]]);
+    expect([done, model.view.error]).toEqual([['save'], null]);
+    model.dispose();
+  });
+
+  it('of a page that was reloaded meanwhile is put into the open notebook when its job ends', async () => {
+    const { done, open, shared } = page('iso');
+    const states = [job({ state: 'running' }), job({ result: { changes, document, waiting: ['1'] } })];
+    const answers = takes({ taken: [] }, { taken: ['1'], document }, { taken: [] });
+    const { client } = server({ jobs: [job({ state: 'running' })], job: () => states.shift(), take: answers });
+    const model = new NotebookModel(open, client);
+    await until(model, () => done.length > 0);
+    expect([shared.getMetadata('kernel_iso'), done]).toEqual([document.metadata, ['save']]);
+    model.dispose();
+  });
+
+  it('of Python is shown and made by the same question', async () => {
+    const { client, given } = server({ choose: { key: 'j' }, job: job({ result: { changes } }) });
+    const model = new NotebookModel(page('iso').open, client);
+    await model.begun;
+    given.length = 0;
+    await model.preview('choose', { python: '3.12' });
+    await model.apply();
+    expect(given.filter(values => 'python' in values)).toEqual([{ python: '3.12', dry: true }, { python: '3.12' }]);
     model.dispose();
   });
 
@@ -187,7 +245,7 @@ describe('an edit', () => {
     model.dispose();
   });
 
-  it('of a cell that was rewritten meanwhile changes nothing, and says so', async () => {
+  it('of a cell that was rewritten meanwhile, and that does not wait, changes nothing and says so', async () => {
     const { done, open } = page('iso');
     const lost = { metadata: null, cells: [{ index: 0, source: 'x' }] };
     const { client } = server({ add: { key: 'j' }, job: job({ result: { changes, document: lost } }) });

@@ -69,7 +69,13 @@ describe('the status', () => {
     ['drifted after !pip install', [OURS, inspect({ drift: [{ name: 'six', after: '1' }] })], 'drifted'],
     ['drifted with another driver', [OURS, inspect({ machine_drift: ['the driver is older'] })], 'drifted'],
     ['drifted where it answers a former plan', [OURS, inspect({ state: 'out-of-date' })], 'drifted'],
-    ['preparing while a job goes on', [OURS, inspect(), { type: 'job', job: job({}), since: 0 }], 'preparing']
+    ['preparing while a job goes on', [OURS, inspect(), { type: 'job', job: job({}), since: 0 }], 'preparing'],
+    ['what it was while a job only shows', [OURS, inspect(), { type: 'job', job: job({ dry: true }), since: 0 }], 'ready'],
+    [
+      'what it was while the bus tells of a job that only shows',
+      [OURS, inspect(), bus({ phase: 'job', text: 'running' }, { job: 'j', dry: true })],
+      'ready'
+    ]
   ])('is %s', (_, inputs, expected) => {
     expect(status(told(...inputs))).toBe(expected);
   });
@@ -208,7 +214,7 @@ describe('a job', () => {
       since: 0
     });
     expect(failure(reduce(failed, done({})))).toBeNull();
-    expect(failure(reduce(failed, done({ result: { dry: true } })))?.code).toBe('no-versions-fit');
+    expect(failure(reduce(failed, done({ dry: true })))?.code).toBe('no-versions-fit');
     expect(failure(reduce(failed, done({ verb: 'env-create' })))?.code).toBe('no-versions-fit');
   });
 });

@@ -26,9 +26,10 @@ export function Changed(props: {
   const [all, setAll] = useState(false);
   const [filter, setFilter] = useState('');
   const every = fourWay(props.rows, props.drift, props.imported);
-  const differing = every.filter(row => row.differs);
+  const differs = (row: FourWay) => row.differs !== '' || row.stale;
+  const differing = every.filter(differs);
   const candidates = all
-    ? [...differing, ...every.filter(row => !row.differs)]
+    ? [...differing, ...every.filter(row => !differs(row))]
     : differing;
   const filtering = candidates.length > MANY;
   const wanted = filtering ? filter.trim().toLowerCase() : '';
@@ -44,7 +45,9 @@ export function Changed(props: {
       ))}
       {differing.length === 0 && every.length > 0 && (
         <Note level="good">
-          {trans.__('What is declared, locked and installed agrees.')}
+          {props.imported
+            ? trans.__('What is declared, locked, installed and imported agrees.')
+            : trans.__('What is declared, locked and installed agrees.')}
         </Note>
       )}
       {every.length === 0 && (
@@ -78,7 +81,7 @@ export function Changed(props: {
           ]}
           rows={rows.map(row => ({
             key: row.name,
-            className: row.differs ? 'jp-mod-differs' : '',
+            className: differs(row) ? 'jp-mod-differs' : '',
             cells: {
               name: (
                 <span className="jp-kernelIso-name">{printable(row.name)}</span>
@@ -89,8 +92,21 @@ export function Changed(props: {
               installed: printable(row.installed),
               imported: printable(row.imported)
             },
-            note: row.differs && (
-              <Note level="warning">{sentenceOf(row, trans)}</Note>
+            note: differs(row) && (
+              <>
+                {row.differs && (
+                  <Note level="warning">{sentenceOf(row, trans)}</Note>
+                )}
+                {row.stale && (
+                  <Note level="warning">
+                    {trans.__(
+                      'the kernel still runs %1: restart it to use %2',
+                      printable(row.imported),
+                      printable(row.installed)
+                    )}
+                  </Note>
+                )}
+              </>
             )
           }))}
         />
@@ -140,8 +156,6 @@ function sentenceOf(row: FourWay, trans: TranslationBundle): string {
       return trans.__('installed by hand: no lock holds it');
     case 'gone':
       return trans.__('removed by hand');
-    case 'restart':
-      return trans.__('the kernel still runs %1: restart it', row.imported);
     case 'not-installed':
       return trans.__('locked, but not installed');
     case 'not-made':

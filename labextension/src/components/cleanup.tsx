@@ -6,11 +6,13 @@ import { useState } from 'react';
 import type { ReactElement } from 'react';
 
 import type { OverviewRow } from '../results';
-import { bytes } from './texts';
+import { Note } from './bits';
+import { bytes, printable } from './texts';
 
 /** A button that asks how much would be deleted; `onClean` hears of the keys when a person says yes. */
 export function CleanUp(props: {
   chosen: readonly OverviewRow[];
+  busy: boolean;
   onClean: (keys: string[]) => void;
   trans: TranslationBundle;
 }): ReactElement {
@@ -56,7 +58,7 @@ export function CleanUp(props: {
         <Button
           small
           className="jp-mod-styled jp-mod-reject"
-          disabled={keys.length === 0}
+          disabled={keys.length === 0 || props.busy}
           onClick={() => setAsked(keys.join())}
         >
           {keys.length
@@ -69,6 +71,33 @@ export function CleanUp(props: {
             : trans.__('Clean up…')}
         </Button>
       )}
+    </div>
+  );
+}
+
+/** What the last clean-up freed, and what it left with the reason; nothing where there was none. */
+export function CleanedUp(props: {
+  rows: readonly OverviewRow[];
+  refused: readonly (readonly [string, string])[];
+  freed: number | null;
+  trans: TranslationBundle;
+}): ReactElement | null {
+  const { freed, trans } = props;
+  if (freed === null) {
+    return null;
+  }
+  const nameOf = (key: string) =>
+    props.rows.find(row => row.key === key)?.label ?? key;
+  return (
+    <div role="status">
+      {freed > 0 && (
+        <Note level="good">{trans.__('Freed %1.', bytes(freed))}</Note>
+      )}
+      {props.refused.map(([key, because]) => (
+        <Note key={key} level="warning">
+          {trans.__('%1 stays: %2', printable(nameOf(key)), because)}
+        </Note>
+      ))}
     </div>
   );
 }

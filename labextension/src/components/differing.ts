@@ -5,13 +5,14 @@ import type { Change, Row } from '../results';
 /** A row with what the running kernel imported, and what was made where `!pip` changed it since. */
 export interface FourWay extends Required<Row> {
   imported: string;
+  /** True where the kernel still runs another version than is installed. */
+  stale: boolean;
   /** Which sentence says how they differ; "" where they agree. */
   differs:
     | ''
     | 'changed'
     | 'added'
     | 'gone'
-    | 'restart'
     | 'not-installed'
     | 'not-locked'
     | 'not-made';
@@ -75,6 +76,10 @@ export function fourWay(
       return {
         ...full,
         before: change?.before ?? full.locked,
+        stale:
+          full.imported !== '' &&
+          full.installed !== '' &&
+          !sameVersion(full.imported, full.installed),
         differs: difference(full, change, locked, made)
       };
     })
@@ -82,7 +87,7 @@ export function fourWay(
 }
 
 function difference(
-  row: Required<Row> & { imported: string },
+  row: Required<Row>,
   change: Change | undefined,
   locked: boolean,
   made: boolean
@@ -107,13 +112,6 @@ function difference(
   }
   if (row.locked && row.installed && !sameVersion(row.locked, row.installed)) {
     return 'changed';
-  }
-  if (
-    row.imported &&
-    row.installed &&
-    !sameVersion(row.imported, row.installed)
-  ) {
-    return 'restart';
   }
   return '';
 }

@@ -1,4 +1,4 @@
-/** What can be done with the environment as a whole, and with the named ones. */
+/** What can be done with a notebook's environment as a whole, and with the named ones of this machine. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import {
@@ -19,39 +19,30 @@ import type { Environment, Generation } from '../results';
 const PYTHONS = ['3.14', '3.13', '3.12', '3.11', '3.10', '3.9'];
 const ACCELERATORS = ['auto', 'cpu', 'cu126', 'cu128', 'cu130', 'xpu', 'mps'];
 
-interface Named {
-  environments: readonly Environment[];
-  current: string;
-  onCreate: (name: string) => void;
-  onClone: (from: string, to: string) => void;
-  onRename: (from: string, to: string) => void;
-  onRemove: (name: string) => void;
+/**
+ * Python and accelerator, lock, undo and redo.
+ *
+ * `python` and `accelerator` are what the notebook declares ("" leaves the choice to the policy); `pythons` and
+ * `accelerators` are what can be chosen.
+ */
+export function EnvironmentActions(props: {
+  python: string;
+  accelerator: string;
+  pythons?: readonly string[];
+  accelerators?: readonly string[];
+  onUndo: () => void;
+  onRedo: () => void;
+  onLock: () => void;
+  onPython: (version: string) => void;
+  onAccelerator: (accelerator: string) => void;
+  generations: readonly Generation[];
   busy: boolean;
   trans: TranslationBundle;
-}
-
-/**
- * Python and accelerator, lock and undo, and the list of the named environments.
- *
- * `python` and `accelerator` are what the notebook declares ("" leaves the choice to the policy); `current` is the
- * name of the environment that it runs on, or "" where it has its own. `pythons` and `accelerators` are what can be chosen.
- */
-export function EnvironmentActions(
-  props: Named & {
-    python: string;
-    accelerator: string;
-    pythons?: readonly string[];
-    accelerators?: readonly string[];
-    onUndo: () => void;
-    onLock: () => void;
-    onPython: (version: string) => void;
-    onAccelerator: (accelerator: string) => void;
-    generations: readonly Generation[];
-  }
-): ReactElement {
+}): ReactElement {
   const { busy, generations, trans } = props;
   const place = generations.findIndex(item => item.current);
   const former = place > 0 ? generations[place - 1] : undefined;
+  const later = place >= 0 && place < generations.length - 1;
   return (
     <div className="jp-kernelIso-environments">
       <div className="jp-kernelIso-fields">
@@ -88,6 +79,14 @@ export function EnvironmentActions(
         >
           {trans.__('Undo')}
         </Button>
+        <Button
+          small
+          className="jp-mod-styled jp-mod-reject"
+          disabled={busy || !later}
+          onClick={props.onRedo}
+        >
+          {trans.__('Redo')}
+        </Button>
       </div>
       <p className="jp-kernelIso-quiet">
         {former
@@ -99,7 +98,6 @@ export function EnvironmentActions(
             )
           : trans.__('There is no former generation to go back to.')}
       </p>
-      <NamedEnvironments {...props} />
     </div>
   );
 }
@@ -134,12 +132,29 @@ function Choice(props: {
   );
 }
 
+interface Named {
+  environments: readonly Environment[] | null;
+  current: string;
+  onCreate: (name: string) => void;
+  onClone: (from: string, to: string) => void;
+  onRename: (from: string, to: string) => void;
+  onRemove: (name: string) => void;
+  busy: boolean;
+  trans: TranslationBundle;
+}
+
 type Question = { about: 'clone' | 'rename' | 'remove'; name: string } | null;
 
-function NamedEnvironments(props: Named): ReactElement {
+/**
+ * The list of the named environments, with what can be done with each and the field that makes another.
+ *
+ * `environments` is null while they are not known; `current` is the name of the one that the notebook in front runs
+ * on, "" where it has its own.
+ */
+export function NamedEnvironments(props: Named): ReactElement {
   const { busy, environments, trans } = props;
   const [question, setQuestion] = useState<Question>(null);
-  const names = environments.map(item => item.name);
+  const names = (environments ?? []).map(item => item.name);
   const action = (
     about: 'clone' | 'rename' | 'remove',
     icon: LabIcon,
@@ -159,27 +174,33 @@ function NamedEnvironments(props: Named): ReactElement {
     </Button>
   );
   return (
-    <>
-      <h4 className="jp-kernelIso-listTitle">
-        {trans.__('Named environments')}
-      </h4>
+    <div className="jp-kernelIso-environments">
       {names.length === 0 && (
-        <p className="jp-kernelIso-quiet">{trans.__('There is none yet.')}</p>
+        <p role="status" className="jp-kernelIso-quiet">
+          {environments
+            ? trans.__('There is none yet. One that you create is in the launcher at once.')
+            : trans.__('Looking…')}
+        </p>
       )}
       <ul className="jp-kernelIso-declared">
-        {environments.map(({ name, about }) => (
+        {environments?.map(({ name, about }) => (
           <li key={name}>
-            <span
-              className="jp-kernelIso-cut"
-              title={about ? printable(`${name}: ${about}`) : name}
-            >
-              <span className="jp-kernelIso-name">{printable(name)}</span>{' '}
-              {name === props.current && (
-                <span className="jp-kernelIso-label">
-                  {trans.__('this notebook')}
-                </span>
-              )}{' '}
-              <span className="jp-kernelIso-version">
+            <span className="jp-kernelIso-lines">
+              <span
+                className="jp-kernelIso-name jp-kernelIso-cut"
+                title={printable(name)}
+              >
+                {printable(name)}
+              </span>
+              <span
+                className="jp-kernelIso-cut jp-kernelIso-quiet"
+                title={printable(about ?? '')}
+              >
+                {name === props.current && (
+                  <span className="jp-kernelIso-label">
+                    {trans.__('this notebook')}
+                  </span>
+                )}{' '}
                 {printable(about ?? '')}
               </span>
             </span>
@@ -205,7 +226,7 @@ function NamedEnvironments(props: Named): ReactElement {
         onName={props.onCreate}
         trans={trans}
       />
-    </>
+    </div>
   );
 }
 

@@ -2,7 +2,7 @@
 
 export { Changed } from './changed';
 export { Chip } from './chip';
-export { EnvironmentActions } from './environments';
+export { EnvironmentActions, NamedEnvironments } from './environments';
 export { ErrorLines } from './errorlines';
 export { LogView } from './logview';
 export { Overview } from './overview';
@@ -15,3 +15,4 @@ export { ReviewView } from './reviewview';
 export { RunsOn } from './runson';
 export { Empty, Section } from './section';
 export { Why } from './why';
+export { Widgets } from './widgets';

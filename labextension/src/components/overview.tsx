@@ -5,14 +5,15 @@ import {
   Button,
   caretDownIcon,
   caretUpIcon,
-  InputGroup
+  InputGroup,
+  refreshIcon
 } from '@jupyterlab/ui-components';
 import type { ReactElement } from 'react';
 
 import { Note, Table } from './bits';
-import { CleanUp } from './cleanup';
+import { CleanedUp, CleanUp } from './cleanup';
 import { ago, bytes, printable } from './texts';
-import type { OverviewRow } from '../results';
+import type { Overview as Measured, OverviewRow } from '../results';
 
 /** The columns that it can be sorted by. */
 const COLUMNS = [
@@ -39,32 +40,37 @@ interface Actions {
 /**
  * The table with its filter, and the clean-up of what is selected.
  *
- * `selected` are keys of prefixes. `sort` is the field of the rows that orders them: names from A, all others from
+ * `overview` is null while nothing was measured yet; `selected` are keys of prefixes; `refused` are those that the last
+ * clean-up left, each with the reason, and `freed` what it freed in bytes. `sort` is the field of the rows that orders them: names from A, all others from
  * the largest or latest, and the other way round with a minus ("-used").
  */
 export function Overview(
   props: Actions & {
-    rows: readonly OverviewRow[];
-    total: number;
-    free: number;
+    overview: Measured | null;
+    looking: boolean;
+    busy: boolean;
+    refused: readonly (readonly [string, string])[];
+    freed: number | null;
     onClean: (keys: string[]) => void;
     onOpen: (row: OverviewRow) => void;
+    onLook: () => void;
     sort: string;
     onSort: (sort: string) => void;
     filter: string;
     onFilter: (text: string) => void;
   }
 ): ReactElement {
-  const { onFilter, onSelect, selected, trans } = props;
+  const { onFilter, onSelect, overview, selected, trans } = props;
+  const every = overview?.rows ?? [];
   const sort = sortOf(props.sort);
   const wanted = props.filter.trim().toLowerCase();
-  const rows = props.rows
+  const rows = every
     .filter(row => `${row.label} ${row.path}`.toLowerCase().includes(wanted))
     .sort((one, other) => compare(one, other, sort));
-  const chosen = props.rows.filter(
+  const chosen = every.filter(
     row => selected.includes(row.key) && removable(row)
   );
-  const orphans = props.rows.filter(
+  const orphans = every.filter(
     row => row.state === 'orphan' && removable(row)
   );
   const now = Date.now() / 1000;
@@ -81,13 +87,28 @@ export function Overview(
   });
   return (
     <div className="jp-kernelIso-overview jp-kernelIso-box">
-      <p>
-        {trans.__(
-          '%1 in all, %2 free on the disk',
-          bytes(props.total),
-          bytes(props.free)
-        )}
-      </p>
+      <div className="jp-kernelIso-progressLine">
+        <p role="status">
+          {props.looking || !overview
+            ? trans.__('Measuring…')
+            : trans.__(
+                '%1 in all, %2 free on the disk',
+                bytes(overview.total_bytes),
+                bytes(overview.free_bytes)
+              )}
+        </p>
+        <Button
+          minimal
+          small
+          className="jp-kernelIso-iconButton"
+          disabled={props.looking}
+          title={trans.__('Measure again')}
+          aria-label={trans.__('Measure again')}
+          onClick={props.onLook}
+        >
+          <refreshIcon.react tag="span" className="jp-kernelIso-icon" />
+        </Button>
+      </div>
       <InputGroup
         type="search"
         value={props.filter}
@@ -110,7 +131,13 @@ export function Overview(
           )}
         </Button>
       )}
-      <CleanUp chosen={chosen} onClean={props.onClean} trans={trans} />
+      <CleanUp
+        chosen={chosen}
+        busy={props.busy}
+        onClean={props.onClean}
+        trans={trans}
+      />
+      <CleanedUp {...props} rows={every} />
       {rows.length > 0 ? (
         <Table
           label={trans.__('Environments on this machine')}
@@ -153,9 +180,10 @@ export function Overview(
         />
       ) : (
         <p className="jp-kernelIso-quiet">
-          {props.rows.length
+          {every.length
             ? trans.__('No environment has this in its name.')
-            : trans.__('No environment was made on this machine yet.')}
+            : overview &&
+              trans.__('No environment was made on this machine yet.')}
         </p>
       )}
     </div>
@@ -235,7 +263,7 @@ function Name(
           )
         }
       />
-      {row.exists && row.path ? (
+      {row.exists && row.served ? (
         <button
           type="button"
           className="jp-kernelIso-open jp-kernelIso-cut"

@@ -52,7 +52,7 @@ export function Packages(props: {
           value={typed}
           options={options}
           label={trans.__('Package to look up or add')}
-          placeholder={trans.__('Look up or add a package')}
+          placeholder={trans.__('Look up a package')}
           onChange={value => {
             setTyped(value);
             if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value)) {
@@ -228,5 +228,5 @@ function Declared(props: {
 }
 
 function versionOf(row: Row, trans: TranslationBundle): string {
-  return row.installed || row.locked || trans.__('not installed yet');
+  return row.installed || row.locked || trans.__('not installed');
 }

@@ -21,7 +21,9 @@ export function Preview(props: {
     ['+', trans.__('New'), changes.filter(item => !item.before)],
     [
       '→',
-      trans.__('Other version'),
+      changes.some(item => item.choice)
+        ? trans.__('Other choice or version')
+        : trans.__('Other version'),
       changes.filter(item => item.before && item.after)
     ],
     [
@@ -37,7 +39,14 @@ export function Preview(props: {
       aria-label={trans.__('What would change')}
     >
       <p role="status" className="jp-kernelIso-previewTitle">
-        {changes.length
+        {changes.some(item => item.choice)
+          ? trans._n(
+              '%2: %1 change',
+              '%2: %1 changes',
+              changes.length,
+              wordOf(props.action, trans)
+            )
+          : changes.length
           ? trans._n(
               '%2: %1 package would change',
               '%2: %1 packages would change',
@@ -103,8 +112,10 @@ function wordOf(action: string, trans: TranslationBundle): string {
   const words: Record<string, string> = {
     add: trans.__('Add'),
     remove: trans.__('Remove'),
+    choose: trans.__('Choose'),
     upgrade: trans.__('Upgrade'),
     undo: trans.__('Undo'),
+    redo: trans.__('Redo'),
     isolate: trans.__('Isolate')
   };
   return words[action] ?? action;

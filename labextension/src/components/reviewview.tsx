@@ -170,7 +170,10 @@ function Asks(props: {
     [trans.__('Channels'), asks.channels],
     [trans.__('Limits'), asks.constraints],
     [trans.__('Python'), asks.python ? [asks.python] : []],
-    [trans.__('Accelerator'), asks.accelerator ? [asks.accelerator] : []],
+    [
+      trans.__('Accelerator'),
+      asks.accelerator === 'auto' ? [] : [asks.accelerator]
+    ],
     [
       trans.__('Indexes'),
       asks.indexes.map(index => `${index.name}: ${index.url}`)
@@ -179,12 +182,10 @@ function Asks(props: {
       trans.__('Variables'),
       asks.env.map(([name, value]) => `${name}=${value}`)
     ],
-    [trans.__('Own code'), asks.own_code ? [asks.own_code] : []],
-    [
-      trans.__('Read from'),
-      [[where.path, where.detail].filter(Boolean).join(', ')]
-    ]
+    // Folders of the project are told below what would run.
+    [trans.__('Own code'), asks.own_code === 'path' ? [] : [asks.own_code]]
   ];
+  const file = where.path.split(/[\\/]/).pop() ?? '';
   return (
     <div>
       <h4>{trans.__('What it asks')}</h4>
@@ -200,6 +201,11 @@ function Asks(props: {
               ))}
             </Fact>
           ))}
+        <Fact name={trans.__('Read from')}>
+          <span className="jp-kernelIso-breaks" title={printable(where.path)}>
+            {printable([file, where.detail].filter(Boolean).join(', '))}
+          </span>
+        </Fact>
       </dl>
     </div>
   );
@@ -211,6 +217,8 @@ function Versions(props: {
 }): ReactElement {
   const { trans } = props;
   const { newest, packages } = props.versions;
+  const unknown = packages.filter(item => !item.size).length;
+  const size = bytes(props.versions.bytes);
   return (
     <div className="jp-kernelIso-versions">
       <Artefacts
@@ -219,12 +227,14 @@ function Versions(props: {
         trans={trans}
       />
       <p>
-        {trans._n(
-          '%1 package, %2',
-          '%1 packages, %2',
-          packages.length,
-          bytes(props.versions.bytes)
-        )}
+        {unknown
+          ? trans._n(
+              '%1 package, %2 as far as the index tells',
+              '%1 packages, %2 as far as the index tells',
+              packages.length,
+              size
+            )
+          : trans._n('%1 package, %2', '%1 packages, %2', packages.length, size)}
       </p>
       {newest && (
         <Note level={newest.age_days < YOUNG_DAYS ? 'warning' : 'note'}>

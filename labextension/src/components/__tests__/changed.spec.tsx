@@ -72,7 +72,7 @@ describe('Changed', () => {
     expect(
       screen.getAllByRole('columnheader').map(head => head.textContent)
     ).toEqual(['Package', 'declared', 'locked', 'installed', 'imported']);
-    expect(text()).toContain('the kernel still runs 2.2: restart it');
+    expect(text()).toContain('the kernel still runs 2.2: restart it to use 2.3');
   });
 
   it('says that all agrees, and that there is nothing', () => {

@@ -39,19 +39,35 @@ describe('differing', () => {
           { name: 'changed', locked: '1', installed: '2' },
           { name: 'added', installed: '1' },
           { name: 'not-installed', locked: '1' },
-          { name: 'not-made', declared: 'not-made' },
-          { name: 'restart', locked: '2', installed: '2' }
+          { name: 'not-made', declared: 'not-made' }
         ],
-        [],
-        { restart: '1' }
+        []
       )
     ).toEqual({
       changed: 'changed',
       added: 'added',
       'not-installed': 'not-installed',
-      'not-made': 'not-made',
-      restart: 'restart'
+      'not-made': 'not-made'
     });
+  });
+
+  it('a kernel that imported another version than is installed is stale, whatever else differs', () => {
+    const rows = fourWay(
+      [
+        { name: 'Same', locked: '1', installed: '1.0' },
+        { name: 'old', locked: '2', installed: '2' },
+        { name: 'both', locked: '1', installed: '2' },
+        { name: 'unloaded', locked: '1', installed: '1' }
+      ],
+      [],
+      { same: '1', old: '1', both: '1' }
+    );
+    expect(rows.map(row => [row.name, row.differs, row.stale])).toEqual([
+      ['Same', '', false],
+      ['both', 'changed', true],
+      ['old', '', true],
+      ['unloaded', '', false]
+    ]);
   });
 
   it('before anything is made only a lock that is older than the declaration differs', () => {

@@ -3,7 +3,7 @@ import { cleanup, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import type { ComponentProps } from 'react';
 
-import { EnvironmentActions } from '..';
+import { EnvironmentActions, NamedEnvironments } from '..';
 
 jest.mock('@jupyterlab/apputils', () => ({
   Clipboard: { copyToSystem: jest.fn() }
@@ -22,22 +22,14 @@ describe('EnvironmentActions', () => {
     props: Partial<ComponentProps<typeof EnvironmentActions>> = {}
   ) => {
     const heard = {
-      onCreate: jest.fn(),
-      onClone: jest.fn(),
-      onRename: jest.fn(),
-      onRemove: jest.fn(),
       onUndo: jest.fn(),
+      onRedo: jest.fn(),
       onLock: jest.fn(),
       onPython: jest.fn(),
       onAccelerator: jest.fn()
     };
     render(
       <EnvironmentActions
-        environments={[
-          { name: 'ml', about: 'Python 3.12.1, 45 packages' },
-          { name: 'web' }
-        ]}
-        current="ml"
         python=">=3.11,<3.14"
         accelerator=""
         generations={[
@@ -81,12 +73,69 @@ describe('EnvironmentActions', () => {
     ]);
   });
 
+  it('goes forward again where there is a later generation', async () => {
+    const generations = [
+      { key: 'k1', made: 0, current: true, packages: 40 },
+      { key: 'k2', made: 0, current: false, packages: 45 }
+    ];
+    const { onRedo } = shown({ generations });
+    await userEvent.click(button('Redo'));
+    expect(onRedo).toHaveBeenCalledTimes(1);
+    cleanup();
+    shown();
+    expect(disabled('Redo')).toBe(true);
+  });
+
   it('there is no undo before the first generation', () => {
     shown({
       generations: [{ key: 'k1', made: 0, current: true, packages: 40 }]
     });
     expect(disabled('Undo')).toBe(true);
     expect(text()).toContain('There is no former generation to go back to.');
+  });
+
+  it('while something goes on nothing can be asked', () => {
+    shown({ busy: true });
+    expect(['Lock', 'Undo', 'Redo'].map(disabled)).toEqual([
+      true,
+      true,
+      true
+    ]);
+  });
+});
+
+describe('NamedEnvironments', () => {
+  const shown = (
+    props: Partial<ComponentProps<typeof NamedEnvironments>> = {}
+  ) => {
+    const heard = {
+      onCreate: jest.fn(),
+      onClone: jest.fn(),
+      onRename: jest.fn(),
+      onRemove: jest.fn()
+    };
+    render(
+      <NamedEnvironments
+        environments={[
+          { name: 'ml', about: 'Python 3.12.1, 45 packages' },
+          { name: 'web' }
+        ]}
+        current="ml"
+        busy={false}
+        trans={trans}
+        {...heard}
+        {...props}
+      />
+    );
+    return heard;
+  };
+
+  it('says that it looks while nothing is known, and that there is none', () => {
+    shown({ environments: null });
+    expect(text()).toContain('Looking');
+    cleanup();
+    shown({ environments: [] });
+    expect(text()).toContain('There is none yet.');
   });
 
   it('creates an environment of a name that is free and can be one', async () => {
@@ -143,8 +192,6 @@ describe('EnvironmentActions', () => {
   it('while something goes on nothing can be asked', () => {
     shown({ busy: true });
     const names = [
-      'Lock',
-      'Undo',
       'Create',
       'Clone ml',
       'Rename ml',

@@ -1,5 +1,5 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { cleanup, render, screen } from '@testing-library/react';
+import { cleanup, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 
@@ -27,6 +27,7 @@ describe('Overview', () => {
     kind: 'notebook',
     label,
     path: `/work/${label}`,
+    served: label,
     exists: true,
     state: 'idle',
     key: `key-${label}`,
@@ -46,6 +47,7 @@ describe('Overview', () => {
     row('ml', {
       kind: 'environment',
       path: '',
+      served: '',
       used: 200,
       generation: 3,
       current: false
@@ -55,15 +57,21 @@ describe('Overview', () => {
   function Case(props: {
     onClean?: (keys: string[]) => void;
     onOpen?: (row: OverviewRow) => void;
+    overview?: null;
+    refused?: [string, string][];
+    freed?: number;
   }) {
     const [selected, onSelect] = useState<string[]>([]);
     const [sort, onSort] = useState('used');
     const [filter, onFilter] = useState('');
     return (
       <Overview
-        rows={ROWS}
-        total={9.1e9}
-        free={120e9}
+        overview={{ rows: ROWS, total_bytes: 9.1e9, free_bytes: 120e9 }}
+        looking={false}
+        busy={false}
+        refused={[]}
+        freed={null}
+        onLook={() => {}}
         onClean={() => {}}
         onOpen={() => {}}
         {...{ selected, onSelect, sort, onSort, filter, onFilter, trans }}
@@ -128,7 +136,7 @@ describe('Overview', () => {
     await userEvent.click(button('Select 1 that nothing starts any more'));
     await userEvent.click(screen.getByRole('checkbox', { name: 'Select ml' }));
     await userEvent.click(button('Clean up 2 (82 MB)…'));
-    expect(screen.getByRole('status').textContent).toBe(
+    expect(within(screen.getByRole('group')).getByRole('status').textContent).toBe(
       'Delete 2 environments and free 82 MB? They are made again when they are needed.'
     );
     await userEvent.click(button('Keep'));
@@ -155,6 +163,17 @@ describe('Overview', () => {
         .getByRole('checkbox', { name: 'Select b.ipynb' })
         .hasAttribute('disabled')
     ).toBe(true);
+  });
+
+  it('says what a clean-up freed, and what stays with its reason', () => {
+    render(<Case freed={41e6} refused={[['key-ml', 'a kernel runs from it']]} />);
+    expect(text()).toContain('Freed 41 MB.');
+    expect(text()).toContain('ml stays: a kernel runs from it');
+  });
+
+  it('says that it measures while nothing was measured', () => {
+    render(<Case overview={null} />);
+    expect(text()).toBe('Measuring…Clean up…');
   });
 
   it('opens a notebook that is there', async () => {

@@ -89,7 +89,7 @@ describe('ReviewView', () => {
       ['Python', '>=3.11'],
       ['Indexes', 'internal: https://packages.example.org/simple'],
       ['Variables', 'OMP_NUM_THREADS=4'],
-      ['Read from', 'sub/analysis.ipynb, cell 1']
+      ['Read from', 'analysis.ipynb, cell 1']
     ]);
     expect(text()).toContain(
       'analysis.ipynb was not approved on this machine. Nothing was installed or run.'
@@ -150,7 +150,13 @@ describe('ReviewView', () => {
     cleanup();
     const versions = {
       packages: [
-        { name: 'polars', version: '1.35.2', hash: 'sha256:aa', index: 'pypi' }
+        {
+          name: 'polars',
+          version: '1.35.2',
+          hash: 'sha256:aa',
+          index: 'pypi',
+          size: 41e6
+        }
       ],
       bytes: 41e6,
       newest: { name: 'polars', version: '1.35.2', age_days: 1 }

@@ -1,0 +1,92 @@
+"""One JupyterLab and one Chromium for all walks, a page for each; pictures where they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from wheelhouse import Wheelhouse
+
+# Where playwright is missing, only these walks are: it is imported where it is used.
+if TYPE_CHECKING:
+    from lab import Desk, Lab
+    from playwright.sync_api import Browser, BrowserContext
+
+
+@pytest.fixture(scope="session")
+def shots(request: pytest.FixtureRequest) -> Path | None:
+    """Where pictures go, None where none were asked for."""
+    given = request.config.getoption("--shots")
+    if given is None:
+        return None
+    folder = Path(given).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+# Playwright's loop runs as long as it does: no longer than a module, for other tests run loops of their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window."""
+    from lab import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Iterator[Wheelhouse]:
+    """The index that the server's policy asks first."""
+    with Wheelhouse() as index:
+        yield index
+
+
+@pytest.fixture(scope="session")
+def lab(
+    wheels: Wheelhouse, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Lab]:
+    """A JupyterLab with a store of its own, for all walks."""
+    from lab import running
+
+    page = Path(request.config.getoption("--page")).absolute()
+    if not (page / "package.json").exists():
+        pytest.skip(f"the extension is not built: {page}")
+    folder = tmp_path_factory.mktemp("lab")
+    environ = {**os.environ, "KERNEL_ISO_STORE": str(folder / "store")}
+    with running(folder, wheels, environ, page) as running_lab:
+        yield running_lab
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile of one walk: its pages know each other."""
+    made = browser.new_context(viewport={"width": 1200, "height": 800})
+    made.set_default_timeout(30_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def desk(context: BrowserContext, lab: Lab, shots: Path | None, tmp_path: Path) -> Iterator[Desk]:
+    """A page with an empty workspace; what it leaves running is ended, and its console must not name our code."""
+    from lab import Desk
+
+    made = Desk(context.new_page(), lab, shots)
+    made.start()
+    yield made
+    made.page.screenshot(path=tmp_path / "end.png")
+    made.page.evaluate(
+        """async () => {
+            const sessions = window.jupyterapp.serviceManager.sessions;
+            await sessions.shutdownAll();
+        }"""
+    )
+    assert made.errors == []
