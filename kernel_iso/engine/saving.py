@@ -1,7 +1,11 @@
-"""What a notebook carries when it is saved: the lock of its present environment."""
+"""What a notebook carries when it is saved: the lock of its present environment, or all of a named one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from kernel_iso import notebooks
 from kernel_iso.engine import preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.laying import write_lock
@@ -22,6 +26,8 @@ def lay_lock(engine: Engine, target: Target) -> bool:
     What is laid was made here, and is approved as it is laid. Raises `SpecError`, and what writing raises.
     """
     wish = preparing.read(engine, target)
+    if wish.owner_kind == "environment":
+        return engine.policy.lock_on_save and _carry(engine, target, wish)
     locked = present(engine, wish) if wish.spec.origin.kind in DECLARING else None
     if not engine.policy.lock_on_save or locked is None or _is_same(wish.own_lock, locked):
         return False
@@ -31,6 +37,36 @@ def lay_lock(engine: Engine, target: Target) -> bool:
     write_lock(target, locked, beside=bool(ours) and ours[0].path != target.path)
     preparing.approve(engine, preparing.read(engine, target))
     return True
+
+
+def _carry(engine: Engine, target: Target, wish: Wish) -> bool:
+    """Lay what the chosen named environment asks, and its lock, in the notebook; false where nothing changes.
+
+    A machine without that environment can then open the notebook on *Isolated Python*. What the notebook declares
+    itself stays: only what was carried before (`metadata.kernel_iso.environment`) is written over.
+    """
+    path, owner = Path(target.path), engine.store.owner(wish.owner)
+    locked = engine.store.lock(owner.now.lock) if owner and owner.now else None
+    reading, carried = wish.reading, _carried(target)
+    if reading is None or locked is None or reading.spec.origin.kind == "pep723":
+        return False
+    if reading.spec.origin.kind == "metadata" and not carried:
+        return False
+    had = [Lock.from_text(found.text) for found in reading.locks if found.kind == "kernel-iso"]
+    same_spec = reading.spec.origin.kind == "metadata" and reading.spec.meaning() == wish.spec.meaning()
+    if carried == wish.owner and same_spec and had and _is_same(had[0], locked):
+        return False
+    notebooks.write_metadata(path, spec=wish.spec, extra={"environment": wish.owner}, disk=target.document)
+    write_lock(target, locked)
+    own = notebooks.read(path, disk=target.document)
+    preparing.approve(engine, replace(wish, spec=own.spec, locks=own.locks, reading=own))
+    return True
+
+
+def _carried(target: Target) -> str:
+    """The named environment whose Spec and Lock the notebook carries, "" where it carries none."""
+    ours = target.document.metadata.get("kernel_iso") if target.document else None
+    return str(ours.get("environment", "")) if isinstance(ours, dict) else ""
 
 
 def _is_same(one: Lock | None, other: Lock) -> bool:

@@ -32,6 +32,12 @@ class OpenDocument(Files):
         else:
             super().write(path, before, after)
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of the document at present."""
+        found: dict[str, Any] = json.loads(self._instead[self._path])["metadata"]
+        return found
+
     def changes(self) -> dict[str, Any]:
         """What the page must do to its document, empty where nothing changed.
 

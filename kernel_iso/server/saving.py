@@ -10,7 +10,7 @@ from typing import Any
 
 from kernel_iso import notebooks
 from kernel_iso.engine import Engine, saving
-from kernel_iso.engine.targets import Target
+from kernel_iso.engine.targets import KERNEL_PREFIX, Target
 from kernel_iso.errors import IsoError
 
 CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
@@ -43,16 +43,19 @@ def watch(app: Any, layer: Mapping[str, object]) -> None:
 
 
 def is_ours(content: object) -> bool:
-    """True for a notebook that runs on Isolated Python, or carries metadata of ours.
+    """True for a notebook that runs on Isolated Python or in a named environment, or carries metadata of ours.
 
     >>> is_ours({"metadata": {"kernelspec": {"name": "iso"}}}), is_ours({"metadata": {}})
     (True, False)
+    >>> is_ours({"metadata": {"kernelspec": {"name": "iso-vision"}}})
+    True
     """
     metadata = content.get("metadata") if isinstance(content, Mapping) else None
     if not isinstance(metadata, Mapping):
         return False
     kernelspec = metadata.get("kernelspec")
-    return "kernel_iso" in metadata or (isinstance(kernelspec, Mapping) and kernelspec.get("name") == "iso")
+    name = str(kernelspec.get("name", "")) if isinstance(kernelspec, Mapping) else ""
+    return "kernel_iso" in metadata or name == "iso" or name.startswith(KERNEL_PREFIX)
 
 
 def identify(metadata: dict[str, Any], path: Path, layer: Mapping[str, object]) -> None:

@@ -290,7 +290,6 @@ class Desk:
             self.theme(theme)
             path = self.shots / f"{name}-{theme.lower()}.png"
             (self.page if what is None else what).screenshot(path=path, animations="disabled", scale="css")
-            _smaller(path)
         self.page.set_viewport_size(size)
 
     def _loaded(self) -> None:
@@ -310,14 +309,3 @@ class Desk:
         own = "Canceled future for kernel_info_request" in error.message
         if "kernel-iso" in (error.stack or "") and not own:
             self.errors.append(f"uncaught: {error.message}\n{error.stack}")
-
-
-def _smaller(path: Path) -> None:
-    """Fewer colours, where the library for it is at hand: a page of text needs no more than 64."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)

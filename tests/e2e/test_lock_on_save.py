@@ -13,7 +13,7 @@ from gated_client import ended, post
 from waiting_client import Server, running
 from wheelhouse import Wheelhouse
 
-from kernel_iso.engine import Engine, laying, preparing, saving, targets
+from kernel_iso.engine import Engine, environments, laying, preparing, saving, targets
 from kernel_iso.model import Lock
 from kernel_iso.notebooks import OpenDocument
 
@@ -168,3 +168,38 @@ def test_no_lock_is_laid_where(engine: Engine, environ: dict[str, str], tmp_path
         config = str(tmp_path / "policy.toml")
         engine = Engine.open({**environ, "KERNEL_ISO_CONFIG": config, "KERNEL_ISO_LOCK_ON_SAVE": "no"})
     assert laid(engine, path, asked) == {"id": "n1"}
+
+
+def test_a_notebook_in_a_named_environment_carries_what_that_asks_and_its_lock(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """A machine without the environment can make it again; a second save changes nothing, and an edit is followed."""
+    environments.create(engine, "vision", ["blue"])
+    path, notebook = tmp_path / "a.ipynb", content("1 + 1")
+    path.write_text(json.dumps(notebook))
+    notebook["metadata"]["kernelspec"]["name"] = "iso-vision"
+    notebook["metadata"]["kernel_iso"] = first = laid(engine, path, notebook)
+    assert (first["environment"], first["spec"]) == ("vision", {"requirements": ["blue"]})
+    present = engine.store.environment("vision")
+    assert present is not None
+    assert present.now is not None
+    assert Lock.from_json(first["lock"]).digest() == present.now.lock
+    assert laid(engine, path, notebook) == first
+    elsewhere = Engine.open({**engine.environ, "KERNEL_ISO_STORE": str(tmp_path / "elsewhere")})
+    notebook["metadata"]["kernelspec"]["name"] = "iso"
+    path.write_text(json.dumps(notebook))
+    target = targets.named(str(path), cwd=str(tmp_path))
+    assert preparing.is_approved(engine, preparing.read(engine, target))
+    made = preparing.realise(elsewhere, target, trust="yes")
+    assert {item.name: item.version for item in made.prefix.packages} == {"blue": "1.0"}
+    assert made.prefix.lock == present.now.lock
+
+
+def test_what_a_notebook_declares_itself_is_not_written_over(engine: Engine, tmp_path: Path) -> None:
+    """Neither a script block, nor a Spec in its metadata that no environment brought."""
+    environments.create(engine, "other", ["blue"])
+    path = tmp_path / "a.ipynb"
+    for notebook in (content(BLOCK), content("1 + 1", spec={"requirements": ["green"]})):
+        path.write_text(json.dumps(notebook))
+        notebook["metadata"]["kernelspec"]["name"] = "iso-other"
+        assert laid(engine, path, notebook) == notebook["metadata"]["kernel_iso"]
