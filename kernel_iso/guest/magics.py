@@ -142,7 +142,8 @@ def ask(request, hear, tick, patience=None):
         process = started()
     except (OSError, ValueError, KeyError) as error:
         return {"error": unreachable(request.get("line", ""), str(error), ())}
-    lines, words = queue.Queue(), collections.deque(maxlen=20)
+    # Not `Queue`: an interrupt may come between its lock and its `try`, and whoever asks it next would wait for ever.
+    lines, words = queue.SimpleQueue(), collections.deque(maxlen=20)
     text = json.dumps(dict(request, protocol=1, prefix=state["prefix"])) + "\n"
     end = time.monotonic() + patience if patience else None
     try:

@@ -101,6 +101,7 @@ def running(
     environ = {
         **environ,
         "KERNEL_ISO_CONFIG": str(policy),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_PATH": str(folder / "share"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),

@@ -117,11 +117,11 @@ def test_what_nobody_starts_any_more_is_cleaned_up_by_selection(desk: Desk, whee
     wheels.wheel("walkheavy", "1.0", files={"walkheavy/data.py": "#" * 3_000_000})
     gone = desk.lab.notebook("overview/gone.ipynb", packages=("walkheavy",))
     desk.lab.notebook("overview/stays.ipynb", "print(6 * 7)")
-    desk.lab.notebook("overview/idle.ipynb", packages=("walkheavy",))
+    desk.lab.notebook("overview/unused.ipynb", packages=("walkheavy",))
     desk.lab.engine("trust", "overview/gone.ipynb")
-    desk.lab.engine("trust", "overview/idle.ipynb")
+    desk.lab.engine("trust", "overview/unused.ipynb")
     desk.lab.engine("realise", "overview/gone.ipynb")
-    desk.lab.engine("realise", "overview/idle.ipynb")
+    desk.lab.engine("realise", "overview/unused.ipynb")
     gone.unlink()
     for row in overview(desk.lab)["rows"]:
         # What was used within the last minute may just be starting, and stays.
@@ -131,7 +131,7 @@ def test_what_nobody_starts_any_more_is_cleaned_up_by_selection(desk: Desk, whee
     desk.show_panel()
     expect(rows(desk, "gone.ipynb")).to_contain_text("its notebook is gone", timeout=LONG)
     expect(rows(desk, "stays.ipynb")).to_contain_text("in use")
-    expect(rows(desk, "idle.ipynb")).to_contain_text("1 hour ago")
+    expect(rows(desk, "unused.ipynb")).to_contain_text("1 hour ago")
     expect(rows(desk, "stays.ipynb").get_by_role("checkbox")).to_be_disabled()
     desk.shoot("overview", desk.panel)
     machine = desk.section("On this machine")
@@ -144,15 +144,15 @@ def test_what_nobody_starts_any_more_is_cleaned_up_by_selection(desk: Desk, whee
     expect(machine).to_contain_text("Freed ")
     assert before - overview(desk.lab)["total_bytes"] > 3_000_000
     # It was idle when it was chosen; meanwhile a kernel has started in it.
-    rows(desk, "idle.ipynb").get_by_role("checkbox").check()
+    rows(desk, "unused.ipynb").get_by_role("checkbox").check()
     machine.get_by_role("button", name="Clean up").click()
-    started = _start(desk, "overview/idle.ipynb")
+    started = _start(desk, "overview/unused.ipynb")
     machine.get_by_role("button", name="Delete", exact=True).click()
-    expect(machine).to_contain_text("idle.ipynb stays: ", timeout=LONG)
+    expect(machine).to_contain_text("unused.ipynb stays: ", timeout=LONG)
     desk.page.evaluate("id => window.jupyterapp.serviceManager.sessions.shutdown(id)", started)
-    machine.get_by_role("button", name="idle.ipynb").click()
+    machine.get_by_role("button", name="unused.ipynb").click()
     expect(desk.notebook.locator(".jp-Notebook-cell").first).to_be_visible()
-    expect(desk.page.locator(".lm-TabBar-tab.jp-mod-current", has_text="idle.ipynb")).to_be_visible()
+    expect(desk.page.locator(".lm-TabBar-tab.jp-mod-current", has_text="unused.ipynb")).to_be_visible()
 
 
 def overview(lab: Lab) -> dict[str, Any]:
