@@ -152,13 +152,15 @@ def ask(request, hear, tick, patience=None):
             lambda: receive(process.stdout, lines.put),
             lambda: receive(process.stderr, words.append),
         ):
-            threading.Thread(target=work, daemon=True).start()
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
         answer = followed(process, lines, hear, tick, end)
     except BaseException as raised:
         answer = stop(process, lines)
         if not isinstance(raised, KeyboardInterrupt):
             raise
     if answer is None:
+        thread.join(1)  # its last words may still be on their way
         tail = [word.rstrip("\n") for word in words if word]
         because = "the engine ended with status %s and no answer" % process.poll()
         answer = {"error": unreachable(request.get("line", ""), because, tail)}
@@ -263,10 +265,14 @@ def stop(process, lines):
             "hint": "nothing half-made is used; run the cell again when you want to",
         }
     }  # fmt: skip
-    while not lines.empty():
-        message = decoded(lines.get() or "")
-        if message and "error" in message:
-            answer = message
+    try:
+        # What it said last may still be on its way here; what it started may keep the pipe open, and is not waited for.
+        for line in iter(lambda: lines.get(timeout=1), None):
+            message = decoded(line)
+            if message and "error" in message:
+                answer = message
+    except (queue.Empty, KeyboardInterrupt):
+        pass
     return answer
 
 

@@ -35,7 +35,7 @@ def main(prefix, *lines):
     boot = {"__name__": "boot"}
     exec(compile(Path(folder, "boot.py").read_text(encoding="utf-8"), "boot.py", "exec"), boot)
     magics = boot["read"](folder + "/magics.py", folder=folder, hold=boot["hold"], read=boot["read"])
-    magics.PATIENCE = (0.5, 0.5, 5.0)
+    magics.PATIENCE = (3.0, 0.5, 5.0)
     told = []
     for line in lines:
         del shows[:]

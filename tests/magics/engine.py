@@ -20,9 +20,11 @@ def wait(on_interrupt):
     """Begin, have the kernel interrupted, and do as told when the interrupt comes."""
     signal.signal(signal.SIGINT, on_interrupt)
     say({"event": {"phase": "x", "text": "begun"}})
-    os.kill(os.getppid(), signal.SIGINT)
     while True:
-        time.sleep(0.05)
+        # Python drops an interrupt that falls into a callback of its collector; a person presses again.
+        os.kill(os.getppid(), signal.SIGINT)
+        for _ in range(200):
+            time.sleep(0.05)
 
 
 def cancelled(*_):
