@@ -18,6 +18,7 @@ import msgspec
 from kernel_iso import accelerators, planning
 from kernel_iso.backends import uv
 from kernel_iso.engine import drifting, fitting, parting, preparing
+from kernel_iso.engine.auditing import audit
 from kernel_iso.engine.context import Engine
 from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecError
 from kernel_iso.model import Event, Index, Lock, Machine, Origin, Plan, Policy, Prefix, Spec, digest
@@ -225,7 +226,7 @@ def lay(engine: Engine, folder: Folder, asked: Asked, writer: logs.Writer) -> Pr
             "no-part-for-this-machine", "cannot realise the environment's lock",
             f"it has no part for {machine.tag}", "remove the environment, and make it again here",
         )  # fmt: skip
-    preparing.audit(engine, "realised", str(folder.path), folder.key)
+    audit(engine, "realised", str(folder.path), folder.key)
     inner, there, former = _telling(engine, folder, writer), folder.ready(), folder.asked()
     writer.begin(folder.key)
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from packaging.version import Version
 
 from kernel_iso import accelerators, planning
-from kernel_iso.engine.fitting import GUEST
+from kernel_iso.engine.fitting import GUEST, write_changed
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Accelerator, Machine, Package, Plan, Prefix
 
@@ -25,18 +24,8 @@ def record(prefix: Prefix, machine: Machine) -> None:
     """Note the machine for which a prefix was prepared; written only where it changed, and only where that is possible."""
     target = Path(prefix.path) / GUEST / RECORD
     text = msgspec.structs.replace(machine, pythons=(), tools=(), findings=()).to_text()
-    try:
-        if target.read_text(encoding="utf-8") == text:
-            return
-    except OSError:
-        pass
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix="machine-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(target)
-    except OSError:
-        pass  # a read-only store: it is only a memory
+    with contextlib.suppress(OSError):  # a read-only store: it is only a memory
+        write_changed(target, text)
 
 
 def recorded(prefix: Prefix) -> Machine | None:

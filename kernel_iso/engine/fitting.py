@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -205,16 +206,19 @@ def write_launch(prefix: Prefix, plan: Plan, whose: Target) -> None:
     }
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
     try:
-        if target.read_text(encoding="utf-8") == text:
-            return
-    except OSError:
-        pass
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix="launch-")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(target)
+        write_changed(target, text)
     except OSError:
         # A read-only store serves what is ready: without own code there is nothing to tell.
         if plan.own_paths or prefix.companions:
             raise
+
+
+def write_changed(target: Path, text: str) -> None:
+    """Write a small file whole, unless it says that already. Raises `OSError`."""
+    with contextlib.suppress(OSError):
+        if target.read_text(encoding="utf-8") == text:
+            return
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f"{target.stem}-")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(temporary).replace(target)

@@ -12,10 +12,11 @@ import msgspec
 
 from kernel_iso import backends, discovery, machines, notebooks, planning, trust
 from kernel_iso.engine import approving, drifting, fitting, folders, foreign, parting, tidying
+from kernel_iso.engine.auditing import audit
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
-from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError, ToolError
-from kernel_iso.model import Emit, Event, Generation, Lock, Machine, Origin, Part, Plan, Prefix, Reason, Spec
+from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
+from kernel_iso.model import Emit, Generation, Lock, Machine, Origin, Part, Plan, Prefix, Reason, Spec
 from kernel_iso.notebooks import FoundLock, Reading
 
 __all__ = ["Ready", "Target", "Wish", "approve", "lock", "make_plan", "read", "realise"]
@@ -189,26 +190,6 @@ def approve(engine: Engine, wish: Wish) -> str:
     about = approving.about(wish.target.label, wish.owner, wish.spec, wish.locks, former)
     engine.approvals.approve(digest, about)
     return digest
-
-
-def audit(engine: Engine, what: str, label: str, key: str) -> None:
-    """Add a line to the audit log, where the administrator has switched one on.
-
-    Raises `ToolError` (`audit-log-unwritable`): what must be recorded does not happen unrecorded.
-    """
-    if not engine.policy.audit_log:
-        return
-    line = Event(phase=what, key=key, at=time.time(), text=label).to_text()
-    try:
-        with Path(engine.policy.audit_log).open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-    except OSError as error:
-        raise ToolError(
-            "audit-log-unwritable",
-            f"cannot record in {engine.policy.audit_log}",
-            (error.strerror or str(error)).lower(),
-            "ask the administrator, who has switched the audit log on",
-        ) from error
 
 
 def require_approval(engine: Engine, wish: Wish) -> None:
