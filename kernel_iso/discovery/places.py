@@ -10,25 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernel_iso import condarc
 from kernel_iso.discovery.remembering import Disk
 
-ROOTS = (
-    "miniconda3",
-    "anaconda3",
-    "miniforge3",
-    "mambaforge",
-    "micromamba",
-    "miniconda",
-    "anaconda",
-    "conda",
-)
-"""What the folders of conda, mamba and micromamba are called by their installers."""
-
-
 VARIABLES = (
-    "CONDA_EXE", "CONDARC", "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "CONDA_ROOT", "MAMBA_ROOT_PREFIX", "PIXI_HOME",
-    "WORKON_HOME", "POETRY_CACHE_DIR", "POETRY_VIRTUALENVS_PATH", "HATCH_DATA_DIR", "PYENV_ROOT", "PYENV",
-    "XDG_DATA_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "PROGRAMDATA",
+    *condarc.VARIABLES, "WORKON_HOME", "POETRY_CACHE_DIR", "POETRY_VIRTUALENVS_PATH", "HATCH_DATA_DIR", "PYENV_ROOT",
+    "PYENV", "XDG_DATA_HOME", "XDG_CACHE_HOME",
 )  # fmt: skip
 """The variables that `places` looks at."""
 
@@ -59,53 +46,31 @@ def conda(disk: Disk, environ: Mapping[str, str], home: Path, system: str, root:
     for line in disk.text(str(home / ".conda" / "environments.txt")).splitlines():
         if line.strip():
             yield Place("conda", line.strip(), 0)
-    roots = list(_roots(environ, home, system, root))
-    for folder in roots:
+    installed = tuple(dict.fromkeys(condarc.roots(environ, home, system=system, root=root)))
+    for folder in installed:
         yield Place("conda", folder, 0)
         yield Place("conda", os.path.join(folder, "envs"))  # noqa: PTH118
     yield Place("conda", str(home / ".conda" / "envs"))
-    listed = environ.get("CONDA_ENVS_PATH") or environ.get("CONDA_ENVS_DIRS") or ""
-    for folder in (*listed.split(os.pathsep), *_configured(disk, environ, home, roots)):
-        if folder:
-            yield Place("conda", str(home / Path(folder.replace("~", str(home), 1))))
+    # Environments are found whichever installation has made them.
+    configured = condarc.read(
+        environ, home, system=system, root=root, installed=installed, files=_Folders(disk)
+    )
+    for folder in configured.envs_dirs:
+        yield Place("conda", folder)
     pixi = environ.get("PIXI_HOME") or str(home / ".pixi")
     yield Place("pixi", str(Path(pixi, "envs")))
 
 
-def _roots(environ: Mapping[str, str], home: Path, system: str, root: Path) -> Iterator[str]:
-    if executable := environ.get("CONDA_EXE"):
-        yield str(Path(executable).parent.parent)
-    for variable in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT"):
-        if environ.get(variable):
-            yield environ[variable]
-    above = [home, home / ".local" / "share", root / "opt"]
-    if system == "windows":
-        known = [environ.get(name, "") for name in ("LOCALAPPDATA", "PROGRAMDATA")]
-        above = [home, *(Path(folder) for folder in known if folder)]
-    for folder in above:
-        yield from (str(folder / name) for name in ROOTS)
-    yield str(home / ".local" / "share" / "mamba")
+class _Folders:
+    """Configuration files that name folders of environments: most name none, and to parse YAML takes 10 ms."""
 
+    def __init__(self, disk: Disk) -> None:
+        self.names = disk.names
+        self._disk = disk
 
-def _configured(disk: Disk, environ: Mapping[str, str], home: Path, roots: list[str]) -> Iterator[str]:
-    """`envs_dirs` of the configuration files; one that cannot be read says nothing."""
-    files = [home / ".condarc", home / ".conda" / ".condarc", home / ".config" / "conda" / ".condarc"]
-    files += [home / ".mambarc", *(Path(folder, ".condarc") for folder in roots)]
-    if environ.get("CONDARC"):
-        files.append(Path(environ["CONDARC"]))
-    for file in files:
-        text = disk.text(str(file))
-        if "envs_dirs" not in text and "envs_path" not in text:
-            continue
-        import yaml  # only here: most people have no such line, and it takes 10 ms
-
-        try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError:
-            continue
-        given = (data.get("envs_dirs") or data.get("envs_path")) if isinstance(data, dict) else None
-        for folder in [given] if isinstance(given, str) else given or []:
-            yield str(folder)
+    def text(self, path: str) -> str:
+        text = self._disk.text(path)
+        return text if "envs_dirs" in text or "envs_path" in text else ""
 
 
 def virtual(environ: Mapping[str, str], home: Path, system: str) -> Iterator[Place]:

@@ -23,6 +23,7 @@ KERNEL = (
 _PLAIN_NAMES = (".venv", "venv", ".env", "env", ".virtualenv", "virtualenv")
 _CONFIGURED = re.compile(r"^(\w[\w-]*)\s*=\s*(.*?)\s*$", re.MULTILINE)
 _CONDA_PYTHON = re.compile(r"python-(3\.\d+\.\d+|2\.7\.\d+)-([^-]+)\.json")
+_CONDA_ITSELF = re.compile(r"conda-\d[^-]*-[^-]+\.json")
 _CONDA_TORCH = re.compile(r"pytorch-(\d[^-]*)-([^-]+)\.json")
 _CONDA_CUDA = re.compile(r"cuda_?(\d+)\.?(\d)")
 # `.dist-info` (PEP 427) and `.egg-info` folders of the packages that matter, among the names of all.
@@ -41,6 +42,7 @@ class Discovered(Record, frozen=True, kw_only=True):
     behind it for a free-threaded build; `torch` the version with its build ("2.9.1+cu126"), "" without torch.
     `kernel` are the packages of `KERNEL` that are in it, as (name, version). `changed` is when its packages last
     changed (seconds since the epoch). `broken` says in a sentence why nothing can run in it, "" where it can.
+    `frozen`: it is not to be changed (CEP 22). `base`: it is a conda installation's own environment.
     """
 
     kind: str
@@ -53,6 +55,8 @@ class Discovered(Record, frozen=True, kw_only=True):
     kernel: tuple[tuple[str, str], ...] = ()
     changed: float = 0
     broken: str = ""
+    frozen: bool = False
+    base: bool = False
 
     @property
     def ipykernel(self) -> str:
@@ -116,7 +120,18 @@ def _conda(disk: Disk, path: str, tool: str, system: str, metas: Sequence[str]) 
         kind="conda", tool=tool, name=name_of(path, tool), path=path, python=interpreter, version=python[1] + threads,
         torch=torch[1] + _conda_build(torch[2]) if torch else held.torch, kernel=held.kernel, changed=held.changed,
         broken="" if disk.stamp(interpreter) else "its interpreter is gone",
+        # CEP 22: the file `conda-meta/frozen` marks an environment that is not to be changed.
+        frozen="frozen" in metas, base=_is_base(disk, path, metas),
     )  # fmt: skip
+
+
+def _is_base(disk: Disk, path: str, metas: Sequence[str]) -> bool:
+    """True for an environment that conda runs from: it has conda, or the folder of what every shell gets of it."""
+    return (
+        any(_CONDA_ITSELF.fullmatch(name) for name in metas)
+        or disk.stamp(_in(path, "condabin")) is not None
+        or name_of(path, "conda") == "base" != Path(path).name
+    )
 
 
 def _conda_build(build: str) -> str:
