@@ -22,6 +22,8 @@ if str(HERE) not in sys.path:
 
 import outside  # noqa: E402, F401  before anything is scrubbed
 
+pytest_plugins = ["conda_fixtures"]
+
 # What people and machines export changes what tools do. Certificates, proxies and the locale stay: without
 # them nothing can be fetched, and they choose nothing.
 _SCRUBBED = re.compile(

@@ -1,0 +1,67 @@
+"""Channels for tests of what stands on conda. They are shared: `conda_channel.copied` gives one to change."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conda_channel import Served
+
+
+@pytest.fixture(scope="session")
+def tiny_channel() -> Path:
+    """Made-up packages and real Pythons, without an index."""
+    # Not above: py-rattler is slow to import, and most tests need none.
+    import conda_channel
+
+    try:
+        return conda_channel.tiny()
+    except conda_channel.NoPython as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def scientific_channel() -> Path:
+    """Real packages too. For tests with the mark `network`: wheels are downloaded when it is made."""
+    import conda_channel
+
+    try:
+        return conda_channel.scientific()
+    except conda_channel.NoPython as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def served_channel(tiny_channel: Path) -> Iterator[Served]:
+    """The tiny channel on 127.0.0.1, with a server of this test's own."""
+    import conda_channel
+
+    with conda_channel.served(tiny_channel) as house:
+        yield house
+
+
+@pytest.fixture(scope="session")
+def conda_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """py-rattler's cache of packages for all tests whose packages are as the channel says."""
+    folder = tmp_path_factory.mktemp("conda-cache")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_prefix(
+    tiny_channel: Path, conda_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A prefix that conda made: Python, `blue` and what it needs, `greeting` and `activating`. Only to be read."""
+    import conda_channel
+
+    folder = tmp_path_factory.mktemp("conda")
+    yield conda_channel.installed(
+        tiny_channel, folder / "prefix", "python", "blue", "greeting", "activating", cache=conda_cache
+    )
+    shutil.rmtree(folder, ignore_errors=True)
