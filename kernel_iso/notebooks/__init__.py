@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernel_iso.notebooks.checking import accelerator, python, requirement
+from kernel_iso.notebooks.checking import accelerator, channel, conda_dependency, python, requirement
+from kernel_iso.notebooks.conda_wishes import conda_wish, python_wish
+from kernel_iso.notebooks.environment_yml import given_name
 from kernel_iso.notebooks.reading import Reading, read, read_id
 from kernel_iso.notebooks.side_locks import FoundLock
 from kernel_iso.notebooks.writing import (
@@ -25,9 +27,14 @@ __all__ = [
     "Reading",
     "Written",
     "accelerator",
+    "channel",
+    "conda_dependency",
+    "conda_wish",
     "drop_metadata",
     "edit_requirements",
+    "given_name",
     "python",
+    "python_wish",
     "read",
     "read_id",
     "requirement",

@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
 from kernel_iso.errors import SpecError
-from kernel_iso.model import Index, Origin, Spec
+from kernel_iso.model import Index, Origin, Spec, conda_specs
 from kernel_iso.notebooks.shown import clean, has_credentials
 
 LONGEST = 2_000
@@ -34,11 +34,7 @@ _NEWER = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,5} ?(hours?|days?|weeks?|months?|years?)|P(?=.)(\d{1,5}[YMWD]){0,4}(T(\d{1,5}[HMS]){1,3})?"
 )
-# A conda MatchSpec without its rarer forms: `channel::name`, then versions and builds.
-_CONDA = re.compile(
-    r"(\w[\w.-]*(/[\w.-]+)*::)?\w[\w.-]*( ?[ =<>!~|,*\w.+-]*)?(\[[\w.=,'\"*<>! +-]*\])?", re.ASCII
-)
-_CHANNEL = re.compile(r"\w[\w.-]*(/[\w.-]+)*|https?://[\w.:/%~-]+", re.ASCII)
+_CHANNEL_URL = re.compile(r"(https?://|file:///)[\w.:/%~-]+", re.ASCII)
 _INDEX = re.compile(r"(https?|file)://[^\s]+")
 
 
@@ -134,21 +130,25 @@ def exclude_newer(text: str, where: str) -> str:
     return text
 
 
-def conda_dependency(text: str, where: str) -> str:
-    """One dependency of conda, as it is written (`bad-conda-dependency` where it is not plain)."""
-    text = text.strip()
-    if len(text) > LONGEST or not _CONDA.fullmatch(text):
-        hint = "write numpy, numpy=1.26 or numpy>=1.26"
-        refuse("bad-conda-dependency", text, where, "it is not a name with versions", hint)
-    return text
+def conda_dependency(text: str, where: str = "the command line") -> str:
+    """One dependency of conda in normal form (`bad-conda-dependency` for what is not plain: a file, a web address).
+
+    >>> conda_dependency("NumPy >=2, <3")
+    'numpy>=2,<3'
+    """
+    try:
+        return conda_specs.conda_text(text)
+    except SpecError as error:
+        refuse(error.code, text, where, error.because, error.hint)
 
 
-def channel(text: str, where: str) -> str:
+def channel(text: str, where: str = "the command line") -> str:
     """One conda channel, by its name or URL (`bad-channel`, `credentials-in-url`)."""
     text = text.strip()
     if has_credentials(text) or "/t/" in text:
         _refuse_credentials("a channel", where)
-    if len(text) > LONGEST or not _CHANNEL.fullmatch(text):
+    known = conda_specs.CHANNEL.fullmatch(text) or (_CHANNEL_URL.fullmatch(text) and "/.." not in text)
+    if len(text) > LONGEST or not known:
         hint = "write conda-forge, for example"
         refuse("bad-channel", text, where, "it is neither a name nor a web address", hint)
     return text
@@ -189,8 +189,8 @@ def variables(pairs: Iterable[tuple[str, str]], where: str) -> tuple[tuple[str, 
 def checked(spec: Spec, where: str, *, origin: Origin) -> Spec:
     """A Spec whose every part is well formed and in normal form, read from `origin`.
 
-    What a document must not say about itself (`own_paths`, `origin`, `overruled`) is dropped. Raises
-    `SpecError` with the code of the part that is wrong.
+    What a document must not say about itself (`own_paths`, `origin`, `overruled`) is dropped, and conda packages ask for
+    the conda backend by themselves. Raises `SpecError` with the code of the part that is wrong.
     """
     _choices(spec, where)
     each: Callable[..., tuple[str, ...]] = lambda check, items: tuple(  # noqa: E731
@@ -204,6 +204,7 @@ def checked(spec: Spec, where: str, *, origin: Origin) -> Spec:
         python=python(spec.python, where),
         conda=each(conda_dependency, spec.conda),
         channels=each(channel, spec.channels),
+        backend=spec.backend or ("conda" if spec.conda else ""),
         indexes=tuple(index(item, where) for item in spec.indexes),
         pins=tuple((name_of(name, where), group_name(to, where)) for name, to in spec.pins),
         exclude_newer=exclude_newer(spec.exclude_newer, where),

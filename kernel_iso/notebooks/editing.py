@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,9 +12,10 @@ import msgspec
 from kernel_iso.errors import SpecError, ToolError
 from kernel_iso.model import Spec
 from kernel_iso.notebooks import (
-    checking,
+    changes,
     document_strings,
     documents,
+    environment_editing,
     files,
     ipynb,
     line_editing,
@@ -24,31 +24,12 @@ from kernel_iso.notebooks import (
     reading,
     toml_editing,
 )
+from kernel_iso.notebooks.changes import Change
 from kernel_iso.notebooks.files import Files
 from kernel_iso.notebooks.reading import SCRIPTS, Reading
+from kernel_iso.notebooks.refusals import by_hand
 from kernel_iso.notebooks.shown import clean
 from kernel_iso.notebooks.writing import OURS, Written, set_metadata
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What is to be declared otherwise, in normal form; see `edit_requirements`."""
-
-    add: tuple[str, ...]
-    remove: tuple[str, ...]
-    python: str | None
-    accelerator: str | None
-
-    @property
-    def requirements(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Requirements to add, and names to remove."""
-        return self.add, self.remove
-
-    def __str__(self) -> str:
-        wanted = [*(f"+{item}" for item in self.add), *(f"-{name}" for name in self.remove)]
-        wanted += [f'python = "{self.python}"'] if self.python is not None else []
-        wanted += [f'accelerator = "{self.accelerator}"'] if self.accelerator is not None else []
-        return " ".join(wanted)
 
 
 def edit_requirements(
@@ -57,6 +38,10 @@ def edit_requirements(
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
     *,
+    conda: Sequence[str] = (),
+    conda_remove: Sequence[str] = (),
+    channels: Sequence[str] = (),
+    channels_remove: Sequence[str] = (),
     python: str | None = None,
     accelerator: str | None = None,
     here: bool = False,
@@ -68,6 +53,8 @@ def edit_requirements(
 ) -> Written:
     """Add requirements (in place of one of that name) and remove names, where the Spec was read.
 
+    `conda` and `conda_remove` are the same for conda packages; `channels` are added below those that are there, and
+    `channels_remove` taken out.
     `python` ("" for none any more) and `accelerator` (`auto` for any) are what is asked from now on, where they are given.
     In a script block only its lines change; a project file keeps its form and comments; a notebook that
     declares nothing gets `metadata.kernel_iso.spec`, or with `cell` a new cell with a script block. `here`
@@ -78,7 +65,10 @@ def edit_requirements(
     `disk` may hold an open document in place of its file, and gets what is written.
     """
     place = reading.absolute(path)
-    change = _change(add, remove, python, accelerator)
+    change = changes.change(
+        add, remove, conda=conda, conda_remove=conda_remove, channels=channels, channels_remove=channels_remove,
+        python=python, accelerator=accelerator,
+    )  # fmt: skip
     kind = found.spec.origin.kind
     if kind not in ("pep723", "metadata", "project", "default"):
         _elsewhere(place, kind)
@@ -100,43 +90,10 @@ def edit_requirements(
     # In the notebook the project's groups are requirements now, and cannot be chosen any more.
     question = found.question if in_project else projects.Question(root=found.question.root)
     asked = reading.read_again(place, question, disk.replaced(target, after)).spec
-    _check(asked, target, change, elsewhere=in_project, group=group)
+    changes.check(asked, str(target), change, elsewhere=in_project, group=group)
     if not dry and after != before:
         disk.write(target, before, after)
     return Written(path=str(target), before=before, after=after, origin=asked.origin, spec=asked, dry=dry)
-
-
-def _change(add: Sequence[str], remove: Sequence[str], python: str | None, accelerator: str | None) -> Change:
-    """The change in normal form; raises like the functions of `checking`."""
-    return Change(
-        add=tuple(checking.requirement(item) for item in add),
-        remove=tuple(checking.name_of(item) for item in remove),
-        python=None if python is None else checking.python(python),
-        accelerator=None if accelerator is None else checking.accelerator(accelerator),
-    )
-
-
-def edited(spec: Spec, add: Sequence[str], remove: Sequence[str], place: str) -> Spec:
-    """The Spec with requirements added (in place of one of that name) and removed (`not-declared`).
-
-    >>> edited(Spec(requirements=("a", "b", "b<2")), ["b>=1"], ["a"], "x").requirements
-    ('b>=1',)
-    """
-    declared = list(spec.requirements)
-    for item in add:
-        same = [
-            position
-            for position, old in enumerate(declared)
-            if checking.name_of(old) == checking.name_of(item)
-        ]
-        declared[slice(same[0], same[0] + 1) if same else slice(len(declared), None)] = [item]
-        declared = [old for position, old in enumerate(declared) if position not in same[1:]]
-    for name in remove:
-        kept = [old for old in declared if checking.name_of(old) != checking.name_of(name)]
-        if len(kept) == len(declared):
-            toml_editing.not_declared(name, place, declared)
-        declared = kept
-    return msgspec.structs.replace(spec, requirements=tuple(declared))
 
 
 def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool) -> str:
@@ -151,6 +108,9 @@ def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool
         new = pep723.replaced(source, block, _edit_block(block.content, where, change))
         return document_strings.replace_in_string(text, ("cells", number, "source"), source, new)
     asked = _for_document(spec, change, place)
+    if not (notebook.metadata.kernel_iso.spec or {}).get("backend") and spec.origin.kind == "metadata":
+        # The conda packages ask for the backend, which was not written and goes with the last of them.
+        asked = msgspec.structs.replace(asked, backend="")
     if cell and spec.origin.kind != "metadata":
         return documents.insert_item(text, ("cells",), 0, _cell(notebook, asked, place))
     return set_metadata(text, (OURS, "spec"), asked.meaning())
@@ -158,20 +118,14 @@ def _edit_notebook(text: str, place: str, spec: Spec, change: Change, cell: bool
 
 def _edit_block(content: str, where: str, change: Change) -> str:
     content = toml_editing.edit_block(content, where, *change.requirements)
+    content = toml_editing.edit_conda(content, where, change.conda_packages, change.conda_channels)
     return toml_editing.choose_in_block(content, where, change.python, change.accelerator)
 
 
 def _for_document(spec: Spec, change: Change, place: str) -> Spec:
     """The Spec to write into a notebook or script."""
     # The choices of a project are in the requirements now; outside of a project they name nothing.
-    return msgspec.structs.replace(
-        edited(spec, *change.requirements, place),
-        groups=(),
-        extras=(),
-        profile="",
-        python=spec.python if change.python is None else change.python,
-        accelerator=change.accelerator or spec.accelerator,
-    )
+    return msgspec.structs.replace(changes.edited(spec, change, place), groups=(), extras=(), profile="")
 
 
 def _cell(notebook: ipynb.Notebook, spec: Spec, place: str) -> dict[str, Any]:
@@ -206,23 +160,32 @@ def _edit_project(text: str, path: Path, found: Reading, change: Change, group: 
             text = toml_editing.edit_pyproject(
                 text, place, *change.requirements, groups=spec.groups, extras=spec.extras, group=group
             )
+        text = toml_editing.edit_conda(
+            text, place, change.conda_packages, change.conda_channels, profile=spec.profile
+        )
         return toml_editing.choose_in_project(text, place, change.python, change.accelerator)
     if path.suffix in (".yml", ".yaml"):
-        _refuse_choice(place, change, "write `- python=3.12` under dependencies, or keep it here: --here")
-        return line_editing.edit_environment(text, place, *change.requirements)
+        return _edit_environment(text, place, change)
     if path.suffix != ".txt":
         _only_a_lock(place)
-    _refuse_choice(place, change, "keep it in the notebook (--here), or declare in a pyproject.toml")
+    hint = "keep it in the notebook (--here), or declare in a pyproject.toml"
+    if change.python is not None or change.accelerator is not None:
+        by_hand(place, "Python and accelerator cannot be chosen in such a file", hint)
+    if change.is_condas:
+        by_hand(place, "conda packages and channels have no place in such a file", hint)
     root = Path(found.question.root) if found.question.root else None
     bound = projects.walk(Path(found.path).parent, root)[1] or path.parent
     includes = projects.Includes(bound, Files())
     return line_editing.edit_requirements(text, place, *change.requirements, includes)
 
 
-def _refuse_choice(place: str, change: Change, hint: str) -> None:
-    """Refuse to choose a Python or an accelerator in a file that has no place for it that we know how to write."""
-    if change.python is not None or change.accelerator is not None:
-        toml_editing.by_hand(place, "Python and accelerator cannot be chosen in such a file", hint)
+def _edit_environment(text: str, place: str, change: Change) -> str:
+    if change.accelerator is not None:
+        by_hand(place, "an accelerator cannot be chosen in such a file", "keep it in the notebook: --here")
+    return environment_editing.edit_environment(
+        text, place, *change.requirements,
+        conda=change.conda_packages, channels=change.conda_channels, python=change.python,
+    )  # fmt: skip
 
 
 def _require_document(path: Path, found: Reading) -> None:
@@ -239,25 +202,9 @@ def _require_document(path: Path, found: Reading) -> None:
         _only_a_lock(origin.path)
 
 
-def _check(asked: Spec, path: Path, change: Change, *, elsewhere: bool, group: str) -> None:
-    """Refuse an edit whose result, when it is read, does not ask what was meant.
-
-    `elsewhere` is a project, which says what Python it requires apart from what was chosen; of a `group` that does not
-    count here nothing is asked.
-    """
-    added = {checking.name_of(item) for item in change.add}
-    names = {checking.name_of(item) for item in asked.requirements}
-    missing = not set(change.add) <= set(asked.requirements) or (set(change.remove) - added) & names
-    chosen = change.python is None or asked.python in (change.python, toml_editing.specifier(change.python))
-    chosen = chosen or (elsewhere and not change.python)
-    chosen = chosen and change.accelerator in (None, asked.accelerator)
-    if (missing and not (elsewhere and group)) or not chosen:
-        toml_editing.by_hand(str(path), "what it says would not be what was meant", str(change))
-
-
 def _only_a_lock(place: str) -> NoReturn:
     hint = "declare what is asked in a pyproject.toml or requirements.txt beside it"
-    toml_editing.by_hand(place, "the lock is all that is declared", hint)
+    by_hand(place, "the lock is all that is declared", hint)
 
 
 def _elsewhere(path: Path, kind: str) -> NoReturn:

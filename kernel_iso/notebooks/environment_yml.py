@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Origin, Spec
-from kernel_iso.notebooks import checking, requirements, tables
+from kernel_iso.notebooks import checking, files, requirements, tables
+from kernel_iso.notebooks.conda_wishes import python_version
 from kernel_iso.notebooks.requirements import Load
 from kernel_iso.notebooks.shown import clean
 
@@ -30,12 +32,12 @@ DEEPEST = 20
 """Levels of the deepest YAML that is parsed; a real one has four."""
 
 _NAMED = re.compile(r"(?:[\w./-]+::)?(?P<name>python|pip)(?P<rest>$|[ =<>!~].*)", re.ASCII)
-_EXACT = re.compile(r"(?P<equals>==?)? ?(?P<version>\d+(\.\d+)*)(\.?\*)?([ =][\w.*]+)?")
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys that count. `name` and `prefix` say where conda would put it, which is not asked here."""
+    """The keys that count. `prefix` says where conda would put it, which is not asked here."""
 
+    name: str = ""
     channels: tuple[str, ...] = ()
     dependencies: tuple[str | dict[str, tuple[str, ...]], ...] = ()
     variables: dict[str, str] = {}
@@ -61,7 +63,9 @@ def parse(text: str, place: str, load: Load | None = None) -> Spec:
                 because = "besides names there is one list, `pip`"
                 raise SpecError("bad-environment", f"cannot read {clean(place)}", because, hint)
             pip = [*item["pip"]]
-        elif (named := _NAMED.fullmatch(item.strip())) and (version := _version(named["rest"])) is not None:
+        elif (named := _NAMED.fullmatch(item.strip())) and (
+            version := python_version(named["rest"])
+        ) is not None:
             python = version if named["name"] == "python" else python
         else:
             conda.append(item)
@@ -72,7 +76,6 @@ def parse(text: str, place: str, load: Load | None = None) -> Spec:
         python=python,
         conda=tuple(conda),
         channels=data.channels if conda else (),
-        backend="conda" if conda else "",
         env=tuple(data.variables.items()),
     )
     return checking.checked(asked, place, origin=origin)
@@ -100,6 +103,13 @@ def document(text: str, place: str) -> Environment:
     return tables.convert(_without_nulls(data), Environment, place)
 
 
+def given_name(path: Path) -> str:
+    """The name that an `environment.yml` gives its environment, "" where it or the file is none; raises like `document`."""
+    if path.suffix not in (".yml", ".yaml") or not files.is_file(path):
+        return ""
+    return document(files.Files().text(path), str(path)).name
+
+
 def _check_depth(events: Iterable[object]) -> None:
     """Refuse deep nesting: the loader made of C would end the whole process there, the events do not."""
     depth = 0
@@ -120,21 +130,3 @@ def _without_nulls(data: object) -> object:
     if isinstance(items, list):
         found["dependencies"] = [item for item in items if item not in ("", {"pip": ""})]
     return found
-
-
-def _version(rest: str) -> str | None:
-    """A conda version of Python as a wish for a Python; None where only conda can decide.
-
-    >>> [_version(rest) for rest in ("", "=3.11", " 3.11.*", "==3.11.4", "=3.11.4=h1_cpython", "=3.9|3.10")]
-    ['', '3.11', '3.11', '==3.11.4', '3.11.4', None]
-    """
-    rest = rest.strip()
-    if exact := _EXACT.fullmatch(rest):
-        if exact["version"].count(".") > 2:
-            return None
-        prefix = "==" if exact["equals"] == "==" or "." not in exact["version"] else ""
-        return prefix + exact["version"] + (".*" if "." not in exact["version"] else "")
-    try:
-        return checking.python(rest, "environment.yml")
-    except SpecError:
-        return None

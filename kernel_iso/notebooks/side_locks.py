@@ -1,34 +1,29 @@
-"""Lock files beside a notebook and in a project: their names, and the locks of ours that they carry.
-
-A notebook's own lock is `pylock.<stem>.toml`, one for each further accelerator or platform
-`pylock.<stem>-<accelerator>.toml`. The name between the dots has none itself (PEP 751, "File name"), so dots
-of the stem become `_`. What a lock answers stands in a table at the end of the file, which other tools pass
-over.
-"""
+"""Lock files beside a notebook and in a project, and the locks of ours that they carry; `side_texts` has their form."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import tomli_w
 
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Part, Record
 from kernel_iso.notebooks import checking, files
 from kernel_iso.notebooks.files import Files
 from kernel_iso.notebooks.shown import clean
+from kernel_iso.notebooks.side_texts import COMMENT, CONDA, TABLE, WHEELS, Answer
 
-_TABLE = "[tool.kernel-iso.lock]\n"
 # What may follow a stem in the name of one part: its platform, its accelerator, or both.
 _PART = re.compile(
     r"(?P<of>.+?)(?:-(?P<platform>(?:linux|macos|windows)-[a-z0-9_]+))?"
     r"(?:-(?P<accelerator>cpu|cu\d{2,4}|rocm\d+(?:_\d+){0,2}|xpu|mps))?"
 )
 _NAME = re.compile(r"pylock(?:\.(?P<name>[^.]+))?\.toml")
+_LIST = re.compile(r"conda\.(?P<name>[^.]+)\.lock")
 
 
 class FoundLock(Record, frozen=True, kw_only=True):
@@ -45,39 +40,29 @@ class FoundLock(Record, frozen=True, kw_only=True):
     accelerator: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The table at the end of a side file: the Lock around its one part, and the part's number in it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A side file: `found` as it counts alone, and what stands at its end where it is ours, with the `text` before that."""
 
-    plan: str
-    number: int = 0
-    platform: str = ""
-    accelerator: str = ""
-    python: str = ""
-    companions: tuple[str, ...] = ()
-    detached: str = ""
-    source: str = ""
-
-
-def lock_name(stem: str, accelerator: str = "") -> str:
-    """The name of a notebook's side lock.
-
-    >>> lock_name("2024.report"), lock_name("a", "rocm7.2")
-    ('pylock.2024_report.toml', 'pylock.a-rocm7_2.toml')
-    """
-    name = f"{stem}-{accelerator}" if accelerator else stem
-    return f"pylock.{name.replace('.', '_')}.toml"
+    found: FoundLock
+    text: str = ""
+    answer: Answer | None = None
 
 
 def beside(notebook: Path, disk: Files) -> list[FoundLock]:
-    """The notebook's own lock files, the general one first; ours as one Lock with all its parts."""
-    found: list[tuple[int, FoundLock]] = []
+    """The notebook's own lock files, the general one first; ours as one Lock with all its parts.
+
+    Raises `SpecError` (`bad-toml`, `bad-table`, `bad-lock`) for one of ours that is broken, or has lost its wheels.
+    """
+    found: list[_Side] = []
     stem, names = _own_stem(notebook.name), files.names(notebook.parent)
     others = _notebooks(names) - {stem}
-    for name, path in _pylocks(notebook.parent, names):
+    for name, path in (*_matching(_LIST, notebook.parent, names), *_matching(_NAME, notebook.parent, names)):
         of, accelerator = _part(name)
         if name == stem or (of == stem and name not in others):
-            lock = _found(path, disk, f"{path.name} beside the notebook", accelerator if name != stem else "")
-            found.insert(0 if name == stem else len(found), lock)
+            side = _side(path, disk, f"{path.name} beside the notebook", accelerator if name != stem else "")
+            if side.answer or side.found.kind != CONDA:
+                found.insert(0 if name == stem else len(found), side)
     return _joined(found)
 
 
@@ -91,7 +76,7 @@ def of_project(folder: Path, *, names: Iterable[str] = ()) -> list[tuple[Path, s
     own = _notebooks(present)
     wanted = {name.replace(".", "_") for name in names}
     ranked: list[tuple[int, str, Path, str]] = []
-    for name, path in _pylocks(folder, present):
+    for name, path in _matching(_NAME, folder, present):
         if name in own or _part(name)[0] in own:
             continue
         accelerator = _part(f"x-{name}")[1]
@@ -104,7 +89,7 @@ def of_project(folder: Path, *, names: Iterable[str] = ()) -> list[tuple[Path, s
 
 def load(paths: Iterable[tuple[Path, str]], disk: Files) -> list[FoundLock]:
     """The locks in files that `of_project` found; raises `SpecError` like `Files.text` and `parse`."""
-    return _joined([_found(path, disk, str(path), accelerator) for path, accelerator in paths])
+    return _joined([_side(path, disk, str(path), accelerator) for path, accelerator in paths])
 
 
 def uv_lock(folder: Path, disk: Files) -> list[FoundLock]:
@@ -117,89 +102,98 @@ def uv_lock(folder: Path, disk: Files) -> list[FoundLock]:
     ]
 
 
-def side_files(notebook: Path, lock: Lock) -> dict[Path, str]:
-    """The texts of the side files that hold a lock, the first without a suffix.
-
-    Raises `SpecError` (`not-a-side-lock`) for a part that is no PEP 751 text, or two parts of one name.
-    """
-    texts: dict[Path, str] = {}
-    for part in lock.parts:
-        suffix = ""
-        if texts:
-            same = {item.platform for item in lock.parts} == {part.platform}
-            suffix = part.accelerator if same else "-".join(filter(None, (part.platform, part.accelerator)))
-        path = notebook.with_name(lock_name(notebook.stem, suffix))
-        if part.kind != "pylock" or path in texts:
-            raise SpecError(
-                "not-a-side-lock",
-                f"cannot write the lock of `{clean(notebook.name)}` beside it",
-                f"it has a part of kind {part.kind}" if part.kind != "pylock" else "two parts have one name",
-                "keep it in the notebook",
-            )
-        answer = Answer(
-            plan=lock.plan,
-            number=len(texts),
-            platform=part.platform,
-            accelerator=part.accelerator,
-            python=lock.python,
-            companions=lock.companions,
-            detached="" if texts else lock.detached,
-            source=lock.source,
-        )
-        table = tomli_w.dumps(msgspec.to_builtins(answer))
-        texts[path] = part.text + ("" if part.text.endswith("\n") else "\n") + "\n" + _TABLE + table
-    return texts
+def outdated(notebook: Path, texts: Iterable[Path], disk: Files) -> list[Path]:
+    """Files of ours that a lock in the files `texts` replaces: wheels or a list of conda packages of the same names."""
+    new = {path.name for path in texts}
+    names = {
+        found["name"] for name in new for pattern in (_NAME, _LIST) if (found := pattern.fullmatch(name))
+    }
+    old = [
+        notebook.with_name(form.format(name))
+        for name in sorted(names)
+        for form in ("pylock.{}.toml", "conda.{}.lock")
+    ]
+    return [
+        path
+        for path in old
+        if path.name not in new and files.is_file(path) and _side(path, disk, path.name, "").answer
+    ]
 
 
-def parse(text: str, where: str) -> tuple[int, Lock] | None:
-    """The Lock of one part that a side file of ours carries, and its number; None for another tool's lock.
-
-    Raises `SpecError` (`bad-toml`, `bad-table`) where the table at its end is broken.
-    """
-    body, found, table = text.rpartition("\n" + _TABLE)
+def _side(path: Path, disk: Files, where: str, accelerator: str) -> _Side:
+    """A side file; raises `SpecError` (`bad-toml`, `bad-table`) where what is ours at its end is broken."""
+    text = disk.text(path, files.LOCK_LIMIT)
+    kind = CONDA if path.suffix == ".lock" else "pylock"
+    mark = COMMENT if kind == CONDA else TABLE
+    body, found, said = text.rpartition("\n" + mark)
+    body += "\n" if kind == CONDA else ""
+    plain = FoundLock(text=text, kind=kind, where=where, path=str(path), accelerator=accelerator)
     if not found:
-        return None
-    if len(table) > files.PROJECT_LIMIT:
-        raise SpecError(
-            "bad-toml", f"cannot read {clean(where)}", "its table is too long", "make the lock again"
-        )
-    try:
-        data = tomllib.loads(table)
-    except (ValueError, RecursionError) as error:
-        because = clean(str(error))
-        raise SpecError("bad-toml", f"cannot read {clean(where)}", because, "make the lock again") from None
-    answer = _answer(data, where)
-    part = Part(text=body, platform=answer.platform, accelerator=answer.accelerator)
-    return answer.number, Lock(
+        return _Side(found=plain)
+    answer = _answer(said, str(path), toml=mark == TABLE)
+    part = Part(text=body, kind=kind, platform=answer.platform, accelerator=answer.accelerator)
+    ours = Lock(
         plan=answer.plan,
         parts=(part,),
-        python=checking.python(answer.python, where),
+        python=checking.python(answer.python, str(path)),
         companions=answer.companions,
         detached=answer.detached,
         source=answer.source,
+        brought_torch=answer.brought_torch,
+    )
+    return _Side(
+        found=msgspec.structs.replace(plain, kind="kernel-iso", text=ours.to_text()), text=body, answer=answer
     )
 
 
-def _answer(data: object, where: str) -> Answer:
+def _answer(said: str, where: str, *, toml: bool) -> Answer:
+    what, hint = f"cannot read {clean(where)}", "make the lock again"
+    if len(said) > files.PROJECT_LIMIT:
+        raise SpecError("bad-toml" if toml else "bad-table", what, "its table is too long", hint)
+    try:
+        data = tomllib.loads(said) if toml else msgspec.json.decode(said)
+    except (ValueError, RecursionError) as error:
+        raise SpecError("bad-toml" if toml else "bad-table", what, clean(str(error)), hint) from None
     try:
         return msgspec.convert(data, Answer)
     except (msgspec.ValidationError, RecursionError) as error:
-        because = clean(str(error))
-        raise SpecError("bad-table", f"cannot read {clean(where)}", because, "make the lock again") from None
+        raise SpecError("bad-table", what, clean(str(error)), hint) from None
 
 
-def _found(path: Path, disk: Files, where: str, accelerator: str) -> tuple[int, FoundLock]:
-    text = disk.text(path, files.LOCK_LIMIT)
-    number, ours = parse(text, str(path)) or (0, None)
-    kind = "pylock" if ours is None else "kernel-iso"
-    text = text if ours is None else ours.to_text()
-    return number, FoundLock(text=text, kind=kind, where=where, path=str(path), accelerator=accelerator)
+def _whole(sides: Sequence[_Side]) -> Iterator[tuple[int, FoundLock]]:
+    """The locks with their parts' numbers; wheels lie on conda's packages, and are none alone.
+
+    Raises `SpecError` (`bad-lock`) where they are missing: without them another environment would be made.
+    """
+    wheels = {
+        (side.answer.plan, side.answer.number): side.text
+        for side in sides
+        if side.answer and side.answer.holds == WHEELS
+    }
+    for side in sides:
+        answer, found = side.answer, side.found
+        if answer and answer.with_wheels:
+            top = wheels.get((answer.plan, answer.number))
+            if top is None:
+                raise SpecError(
+                    "bad-lock",
+                    f"cannot read {clean(found.path)}",
+                    "the wheels on top of its conda packages are not in the pylock file of its name",
+                    "bring that file too, or delete this one and make the lock again",
+                )
+            lock = Lock.from_text(found.text)
+            part = msgspec.structs.replace(lock.parts[0], pypi=top)
+            found = msgspec.structs.replace(
+                found, text=msgspec.structs.replace(lock, parts=(part,)).to_text()
+            )
+        if answer is None or answer.holds != WHEELS:
+            yield answer.number if answer else 0, found
 
 
-def _joined(numbered: list[tuple[int, FoundLock]]) -> list[FoundLock]:
+def _joined(sides: Sequence[_Side]) -> list[FoundLock]:
     """The same locks, those of ours that answer one plan as one Lock in place of the first of them."""
     plans: dict[str, list[FoundLock]] = {}
-    for _, item in sorted(numbered, key=lambda pair: pair[0]):
+    for _, item in sorted(_whole(sides), key=lambda pair: pair[0]):
         plan = Lock.from_text(item.text).plan if item.kind == "kernel-iso" else item.path
         plans.setdefault(plan, []).append(item)
     joined = []
@@ -233,7 +227,7 @@ def _part(name: str) -> tuple[str, str]:
     return (match["of"], (match["accelerator"] or "").replace("_", ".")) if match else ("", "")
 
 
-def _pylocks(folder: Path, names: Iterable[str]) -> list[tuple[str, Path]]:
-    """The locks among the names in a folder: what stands between the dots, and the path."""
-    found = [(match["name"] or "", folder / name) for name in names if (match := _NAME.fullmatch(name))]
+def _matching(pattern: re.Pattern[str], folder: Path, names: Iterable[str]) -> list[tuple[str, Path]]:
+    """The files among the names in a folder that match: what stands between the dots, and the path."""
+    found = [(match["name"] or "", folder / name) for name in names if (match := pattern.fullmatch(name))]
     return [(name, path) for name, path in found if files.is_file(path)]

@@ -131,8 +131,7 @@ def chosen(spec: Spec, choices: Choices) -> Spec:
         )
     if choices.system_site_packages is not None:
         changes["system_site_packages"] = choices.system_site_packages
-    spec = msgspec.structs.replace(spec, **changes)
-    return msgspec.structs.replace(spec, backend="conda") if spec.conda and not spec.backend else spec
+    return msgspec.structs.replace(spec, **changes)
 
 
 def bound(spec: Spec, uv: Uv, where: str) -> Spec:

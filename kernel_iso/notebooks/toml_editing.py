@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import tomli_w
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Array
 
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Spec
-from kernel_iso.notebooks import checking, pyproject, tables
+from kernel_iso.notebooks import checking, pyproject, tables, toml_lists
+from kernel_iso.notebooks.refusals import by_hand
 from kernel_iso.notebooks.shown import clean
-
-
-def by_hand(place: str, because: str, line: str) -> NoReturn:
-    """Raise the `SpecError` about a file that a person has to edit, with the line to type."""
-    raise SpecError("edit-by-hand", f"cannot edit {clean(place)} safely", because, clean(line))
-
-
-def not_declared(name: str, place: str, declared: Sequence[str]) -> NoReturn:
-    """Raise the `SpecError` about a name to remove that is not declared."""
-    raise SpecError(
-        "not-declared",
-        f"cannot remove `{clean(name)}` from {clean(place)}",
-        "it is not declared there; declared are: " + (clean(", ".join(declared)) or "no packages"),
-        f"kernel-iso tree --why {clean(name)}   shows what needs it",
-    )
 
 
 def edit_block(content: str, place: str, add: Sequence[str], remove: Sequence[str]) -> str:
@@ -39,7 +24,7 @@ def edit_block(content: str, place: str, add: Sequence[str], remove: Sequence[st
     >>> edit_block('dependencies = [\n  "a",  # why\n]\n', "cell 1", ["a>=2", "b"], [])
     'dependencies = [\n  "a>=2",  # why\n  "b",\n]\n'
     """
-    return _edited(content, place, [("dependencies",)], ("dependencies",), (add, remove))
+    return toml_lists.edited(content, place, [("dependencies",)], ("dependencies",), (add, remove))
 
 
 def edit_pyproject(
@@ -69,11 +54,44 @@ def edit_pyproject(
         raw = {checking.group_name(name, place): name for name in found.groups}
         target = ("dependency-groups", raw.get(checking.group_name(own, place), own))
         lists = [*lists, target] if target not in lists else lists
-    return _edited(text, place, lists, target, (add, remove))
+    return toml_lists.edited(text, place, lists, target, (add, remove))
+
+
+def edit_conda(
+    text: str,
+    place: str,
+    packages: tuple[Sequence[str], Sequence[str]],
+    channels: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    *,
+    profile: str = "",
+) -> str:
+    r"""The TOML of a block or project with conda packages and channels changed in `[tool.kernel-iso]`.
+
+    Of both there are those to add, and those to remove. A list that is empty then goes with its key. What the `profile`
+    says for itself is changed there. Raises like `edit_block`.
+
+    >>> edit_conda("dependencies = []\n", "cell 1", (["gdal>=3.9"], []), (["conda-forge"], []))
+    'dependencies = []\n\n[tool.kernel-iso]\nconda = ["gdal>=3.9"]\nchannels = ["conda-forge"]\n'
+    """
+    for key, change, kind in (
+        ("conda", packages, toml_lists.CONDA),
+        ("channels", channels, toml_lists.CHANNELS),
+    ):
+        if any(change):
+            path = _ours(text, place, key, profile)
+            text = toml_lists.edited(text, place, [path], path, change, kind)
+    return text
 
 
 OURS = ("tool", "kernel-iso")
 """The table of ours."""
+
+
+def _ours(text: str, place: str, key: str, profile: str) -> tuple[str, ...]:
+    """The key path of a list of ours that counts with a profile."""
+    profiles = tables.toml(text, place).get("tool", {}).get("kernel-iso", {}).get("profiles", {})
+    raw = [name for name in profiles if profile and checking.group_name(name, place) == profile]
+    return (*OURS, "profiles", raw[0], key) if raw and profiles[raw[0]].get(key) else (*OURS, key)
 
 
 def choose_in_block(content: str, place: str, python: str | None, accelerator: str | None) -> str:
@@ -117,46 +135,22 @@ def specifier(python: str) -> str:
 def _put_all(text: str, place: str, values: Mapping[tuple[str, ...], str]) -> str:
     """The text with these values at their key paths; one that is "" is taken away, and tables that are empty then."""
     try:
-        document = tomlkit.parse(text)
+        ours = any(value and path[:-1] == OURS for path, value in values.items())
+        document = toml_lists.parsed(text, OURS if ours else ())
         for path, value in values.items():
-            (_put if value else _take)(document, path, value)
+            _put(document, path, value) if value else toml_lists.take(document, path)
         changed = tomlkit.dumps(document)
     except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError, AttributeError, IndexError):
         wanted = (f'{".".join(path)} = "{value}"' for path, value in values.items() if value)
         by_hand(place, "its form is too unusual", ", ".join(wanted) or "take the key away")
-    if not text.endswith("\n\n"):
-        changed = changed.rstrip("\n") + "\n"  # the empty line above a table that has gone
-    return _line_ends(text, changed)
+    return toml_lists.like_before(text, changed)
 
 
 def _put(document: Any, path: Sequence[str], value: str) -> None:
     *above, last = path
-    at = document
-    for step in above:
-        if step not in at:
-            at.add(step, tomlkit.table(is_super_table=step != above[-1]))
-        at = at[step]
+    at = toml_lists.table(document, above)
     if at.get(last) != value:
         at[last] = value
-
-
-def _take(document: Any, path: Sequence[str], _: str) -> None:
-    nodes = [document]
-    for step in path[:-1]:
-        if step not in nodes[-1]:
-            return
-        nodes.append(nodes[-1][step])
-    nodes[-1].pop(path[-1], None)
-    for parent, step in reversed([*zip(nodes[:-1], path[:-1], strict=True)]):
-        if not parent[step].unwrap():
-            del parent[step]
-
-
-def _line_ends(before: str, after: str) -> str:
-    """The text with the line ends that it had before it was changed."""
-    if before.count("\r\n") == before.count("\n") > 0:
-        return after.replace("\r\n", "\n").replace("\n", "\r\n")
-    return after
 
 
 def block_content(spec: Spec, place: str) -> str:
@@ -193,85 +187,3 @@ def block_content(spec: Spec, place: str) -> str:
     return tomli_w.dumps(
         {key: value for key, value in data.items() if value or key == "dependencies"}, indent=2
     )
-
-
-def _edited(
-    text: str,
-    place: str,
-    lists: Sequence[tuple[str, ...]],
-    target: tuple[str, ...],
-    change: tuple[Sequence[str], Sequence[str]],
-) -> str:
-    """The text after the change; new requirements go to the list at `target`."""
-    add, remove = change
-    tables.toml(text, place)  # bounds what the slower parser that keeps the form is given
-    try:
-        document = tomlkit.parse(text)
-        found = [array for path in lists if (array := _array(document, path)) is not None]
-        for item in add:
-            if not _replace(found, item, place):
-                _make(document, target, place).append(item)
-        for name in remove:
-            if not _drop(found, checking.name_of(name), place):
-                not_declared(name, place, [str(value) for array in found for value in array.unwrap()])
-        changed = tomlkit.dumps(document)
-    except (TOMLKitError, RecursionError, ValueError, TypeError, KeyError, AttributeError, IndexError):
-        wanted = [*(f"+{item}" for item in add), *(f"-{name}" for name in remove)]
-        by_hand(place, "its form is too unusual", " ".join(wanted))
-    return _line_ends(text, changed)
-
-
-def _array(document: Mapping[str, Any], path: Sequence[str]) -> Array | None:
-    at: Any = document
-    for step in path:
-        at = at.get(step) if isinstance(at, Mapping) else None
-    return at if isinstance(at, Array) else None
-
-
-def _make(document: Any, path: Sequence[str], place: str) -> Array:
-    """The list at a key path, made where it is missing."""
-    if (found := _array(document, path)) is not None:
-        return found
-    *above, last = path
-    at = document
-    for step in above:
-        if step not in at:
-            at[step] = tomlkit.table()
-        at = at[step]
-    if last in at:
-        by_hand(place, f"`{'.'.join(path)}` is not a list", f"make {'.'.join(path)} a list")
-    array = tomlkit.array()
-    at.add(last, array)
-    made = _array(document, path)
-    return array if made is None else made
-
-
-def _replace(found: Sequence[Array], item: str, place: str) -> bool:
-    """Put a requirement in the place of the first one of its name, if any, and take out the others."""
-    name, done = checking.name_of(item), False
-    for array in found:
-        for position in reversed(_positions(array, name, place)[1 if not done else 0 :]):
-            del array[position]
-        if not done and (places := _positions(array, name, place)):
-            if checking.requirement(str(array[places[0]]), place) != item:
-                array[places[0]] = item
-            done = True
-    return done
-
-
-def _drop(found: Sequence[Array], name: str, place: str) -> bool:
-    done = False
-    for array in found:
-        for position in reversed(_positions(array, name, place)):
-            del array[position]
-            done = True
-    return done
-
-
-def _positions(array: Array, name: str, place: str) -> list[int]:
-    values = array.unwrap()
-    return [
-        number
-        for number, value in enumerate(values)
-        if isinstance(value, str) and checking.name_of(value, place) == name
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Origin, Record, Spec
-from kernel_iso.notebooks import documents, files, ipynb, reading, side_locks
+from kernel_iso.notebooks import documents, files, ipynb, reading, side_locks, side_texts
 from kernel_iso.notebooks.documents import KeyPath
 from kernel_iso.notebooks.files import Files
 from kernel_iso.notebooks.reading import SCRIPTS
@@ -106,14 +107,17 @@ def write_metadata(
 def write_side_lock(path: Path, lock: Lock, *, disk: Files | None = None) -> Path:
     """Write a lock beside the notebook or script, and take the one in its metadata out.
 
-    Returns the path of `pylock.<stem>.toml`. Raises `SpecError` (`not-a-side-lock`) and what `files.write`
-    raises.
+    Returns the path of `pylock.<stem>.toml`, or `conda.<stem>.lock`; what of ours it replaces is deleted. Raises
+    `SpecError` (`not-a-side-lock`) and what `files.write` raises.
     """
     disk = disk or Files()
     place = reading.absolute(path)
-    texts = side_locks.side_files(place, lock)
+    texts = side_texts.side_files(place, lock)
     for target, text in texts.items():
         disk.write(target, None, text.encode())
+    for old in side_locks.outdated(place, texts, disk):
+        with contextlib.suppress(OSError):
+            old.unlink()
     if place.suffix not in SCRIPTS:
         # It would be found first, and is out of date now.
         write_metadata(place, extra={"lock": None}, disk=disk)

@@ -20,6 +20,7 @@ from kernel_iso.store.places import Places
 class Edit(Record, frozen=True, kw_only=True):
     """An edit of what a notebook asks: requirements to `add`, names to `remove`, the `lock` to lay in it, its `id`.
 
+    `conda` and `conda_remove` are the same for conda packages, `channels` and `channels_remove` for their channels.
     `python` and `accelerator` are what is asked from now on (None: as it was). `here` keeps the edit in the notebook
     where a project declares. `asked` is true where a page asked for it: that page has it in its answer already. `at` is
     seconds since the epoch.
@@ -27,6 +28,10 @@ class Edit(Record, frozen=True, kw_only=True):
 
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    conda_remove: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    channels_remove: tuple[str, ...] = ()
     python: str | None = None
     accelerator: str | None = None
     here: bool = False

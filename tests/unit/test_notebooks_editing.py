@@ -20,7 +20,7 @@ from kernel_iso.notebooks import (
     edit_requirements,
     read,
 )
-from kernel_iso.notebooks.editing import edited
+from kernel_iso.notebooks.changes import change, edited
 
 # As nbformat writes it, with things that only surgery keeps: an escape, a float, an odd list.
 NOTEBOOK = (Path(__file__).parent / "data" / "notebooks" / "with_block.ipynb").read_text()
@@ -249,10 +249,11 @@ def test_a_byte_order_mark_stays(tmp_path: Path) -> None:
 def test_adding_and_removing_are_opposites(declared: list[str], item: str) -> None:
     """After adding and removing a name it is not asked for, and the others are as they were."""
     spec = Spec(requirements=tuple(declared))
-    once = edited(spec, [item], [], "x")
+    once = edited(spec, change([item], []), "x")
     assert sum(old[0] == item[0] for old in once.requirements) == 1
     assert (
-        tuple(old for old in declared if old[0] != item[0]) == edited(once, [], [item[0]], "x").requirements
+        tuple(old for old in declared if old[0] != item[0])
+        == edited(once, change([], [item[0]]), "x").requirements
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kernel_iso.errors import SpecError
 from kernel_iso.notebooks import environment_yml
-from kernel_iso.notebooks.line_editing import edit_environment
+from kernel_iso.notebooks.environment_editing import edit_environment
 
 TEXT = """\
 name: analysis   # ours
