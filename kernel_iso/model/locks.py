@@ -9,7 +9,8 @@ class Package(Record, frozen=True, kw_only=True):
     """One installed or locked package.
 
     `role` is `asked`, `companion` (the kernel's own) or "" (something else needs it). `requires` are the
-    canonical names of its direct dependencies; `size` is in bytes (0: not known).
+    canonical names of its direct dependencies; `size` is in bytes (0: not known). `build` and `channel` are conda's
+    ("" for one from an index).
     """
 
     name: str
@@ -18,13 +19,20 @@ class Package(Record, frozen=True, kw_only=True):
     requires: tuple[str, ...] = ()
     size: int = 0
     installer: str = ""
+    build: str = ""
+    channel: str = ""
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """One part of a lock: a PEP 751 text (`kind` = `pylock`) or a conda explicit list, for one platform and accelerator."""
+    """One part of a lock, for one platform and accelerator.
+
+    `text` is a PEP 751 text (`kind` = `pylock`) or a conda explicit list (`conda`); then `pypi` is the PEP 751 text of the
+    wheels that are installed on top of conda's packages ("" where there are none).
+    """
 
     text: str
     kind: str = "pylock"
+    pypi: str = ""
     platform: str = ""
     accelerator: str = ""
 

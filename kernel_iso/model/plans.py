@@ -8,7 +8,8 @@ from kernel_iso.model.specs import Index
 
 NOT_LOCKED = (
     "reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts",
-    "platforms", "libc", "accelerator", "build_index", "build_limits", "brought_torch",
+    "platforms", "libc", "accelerator", "build_index", "build_limits", "brought_torch", "virtual",
+    "conda_limits", "link_scripts",
 )  # fmt: skip
 """Fields of a Plan that do not change which artefacts a lock holds."""
 
@@ -28,7 +29,10 @@ class Plan(Record, frozen=True, kw_only=True):
     nothing asked depends on one), `build_index` the name of the index of that build where it has one of its own, and
     `build_limits` are constraints that keep the resolver at releases which the accelerator can run. `brought_torch` is
     the newest torch that what is asked for may bring along, where nothing asked is known to need torch. `libc` is that of
-    the machine, as `Machine.libc` has it. `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
+    the machine, as `Machine.libc` has it. `virtual` is what a conda solver has to know of the machine's GPUs
+    ("__cuda=12.8"), () where it has none. `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
+    `conda` are specs of conda's packages, Python among them, `conda_limits` specs that bound what conda chooses without
+    asking for it, and `link_scripts` lets conda's packages run scripts of theirs as they are installed.
     `builds` are canonical names that may be built from source where they have no wheel: no rule ever sets it, only an
     application's author does (`engine/applying.py`).
     """
@@ -51,6 +55,9 @@ class Plan(Record, frozen=True, kw_only=True):
     brought_torch: str = ""
     platforms: tuple[str, ...] = ()
     libc: str = ""
+    virtual: tuple[str, ...] = ()
+    conda_limits: tuple[str, ...] = ()
+    link_scripts: bool = False
     exclude_newer: str = ""
     env: tuple[tuple[str, str], ...] = ()
     own_code: str = "path"
@@ -72,7 +79,7 @@ class Plan(Record, frozen=True, kw_only=True):
         data["backend"] = "conda" if self.backend == "conda" else "pypi"
         data["python"] = self.python.minor
         # In which order something is declared means nothing: what is undone may stand elsewhere than before.
-        for key in ("requirements", "constraints"):
+        for key in ("requirements", "constraints", "conda"):
             data[key] = sorted(data.get(key, ()))
         if self.build_index:
             # What binds to a build differs from machine to machine; what is asked does not.

@@ -18,6 +18,8 @@ class Policy(Record, frozen=True, kw_only=True):
     package serves it). `torch_index` is the base of the indexes of torch's builds, one for each tag (`<base>/cu126`);
     "" is none, and the default one is used only beside PyPI. `trusted_hosts` are hosts without verified TLS, from
     the administrator only. `platforms` are lock targets ("" is this one).
+    `channels` are those that conda packages may come from, in order of priority; `link_scripts` says whether such packages
+    may run scripts as they are installed: `never`, or `approved` for what was approved on this machine.
     `source_builds` is `never`, `asked` or `allowed`. `exclude_newer` is a date or an age ("3 days").
     `keep_days` and `disk_budget_gb` (GB = 10^9 bytes; 0 is no limit) rule the clean-up. `trusted_folders` are
     folders whose notebooks need no approval. `env_allowed` are the names (with `*`) of variables that a notebook may set.
@@ -42,6 +44,7 @@ class Policy(Record, frozen=True, kw_only=True):
     torch_index: str = "https://download.pytorch.org/whl"
     trusted_hosts: tuple[str, ...] = ()
     channels: tuple[str, ...] = ("conda-forge",)
+    link_scripts: str = "never"
     platforms: tuple[str, ...] = ()
     source_builds: str = "never"
     system_site_packages: bool = False

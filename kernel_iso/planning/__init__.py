@@ -8,6 +8,7 @@ from kernel_iso.model import Machine, Plan, Policy, Python, Spec
 from kernel_iso.planning.accelerators import accelerator
 from kernel_iso.planning.backends import backend
 from kernel_iso.planning.builds import enough, unfit
+from kernel_iso.planning.conda import conda, virtual
 from kernel_iso.planning.cooldown import exclude_newer
 from kernel_iso.planning.environments import kernel_environment
 from kernel_iso.planning.indexes import channels, indexes
@@ -20,10 +21,11 @@ from kernel_iso.planning.variables import environment, system_site_packages
 
 RULES: dict[str, Rule] = {
     "source": source,
-    "channels": channels,
     "backend": backend,
+    "channels": channels,
     "python": python,
     "requirements": requirements,
+    "conda": conda,
     "companions": companions,
     "indexes": indexes,
     "environment": environment,
@@ -31,6 +33,7 @@ RULES: dict[str, Rule] = {
     "exclude-newer": exclude_newer,
     "platforms": platforms,
     "accelerator": accelerator,
+    "virtual": virtual,
     "own-code": own_code,
     "system-packages": system_packages,
     "network": network,

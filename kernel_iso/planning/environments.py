@@ -52,7 +52,8 @@ def kernel_environment(
     """The environment in which `!pip`, `!python` and `sys.executable` mean the prefix, and nothing leaks in.
 
     `environ` is what the kernel would inherit, `prefix` and `python` are its folder and its interpreter, and
-    `os` is `windows` or anything else. `env` are the variables of the Plan, which cannot undo the rest.
+    `os` is `windows` or anything else. `env` are the variables of the Plan, which cannot undo the rest; a `PATH` among
+    them comes behind the prefix's own and before the inherited one.
     `own_paths` become `PYTHONPATH`, so that processes which a cell starts import the project's code too.
     `listing` is called for the folders of `LD_LIBRARY_PATH`. On Windows, where the case of names does not
     count, they become upper case.
@@ -68,14 +69,17 @@ def kernel_environment(
     path = ntpath if windows else posixpath
     inherited = {(name.upper() if windows else name): value for name, value in environ.items()}
     result = {name: value for name, value in inherited.items() if not dropped(name)}
-    result |= {(name.upper() if windows else name): value for name, value in env}
+    set_here = {(name.upper() if windows else name): value for name, value in env}
+    paths = [set_here.pop("PATH", ""), result.get("PATH", "")]
+    result |= set_here
     if not windows and "LD_LIBRARY_PATH" in result:
         active = tuple(inherited[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if inherited.get(name))
         result["LD_LIBRARY_PATH"] = without_toolkits(result["LD_LIBRARY_PATH"], listing, active)
         if not result["LD_LIBRARY_PATH"]:
             del result["LD_LIBRARY_PATH"]
     bins = dict.fromkeys((path.dirname(python), path.join(prefix, "Scripts" if windows else "bin")))
-    rest = [entry for entry in result.get("PATH", "").split(path.pathsep) if entry and entry not in bins]
+    entries = path.pathsep.join(paths).split(path.pathsep)
+    rest = [entry for entry in entries if entry and entry not in bins]
     result["PATH"] = path.pathsep.join((*bins, *rest))
     result["VIRTUAL_ENV"] = prefix
     result["PYTHONNOUSERSITE"] = "1"

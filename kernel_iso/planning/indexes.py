@@ -8,6 +8,7 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Index, Plan, Policy
+from kernel_iso.model.conda_specs import conda_channel
 from kernel_iso.model.policies import PYPI
 from kernel_iso.planning.rules import Case, attempt, decided, listed, without_credentials
 from kernel_iso.planning.torches import is_tag
@@ -135,35 +136,38 @@ def _reason(used: tuple[Index, ...], pins: tuple[tuple[str, str], ...], policy: 
 def channels(plan: Plan, case: Case) -> Plan:
     """Use the channels that are asked for, which must be the policy's, or else the policy's own.
 
-    Channels matter only where conda packages are asked for. `nodefaults` is no channel: it means "not conda's
+    Channels matter only where conda installs. `nodefaults` is no channel: it means "not conda's
     default ones". Raises `ImpossibleError` (`channel-not-allowed`).
     """
     spec, policy = case.spec, case.policy
-    if not spec.conda:
+    if plan.backend != "conda":
         text = f"the channels {listed(spec.channels)} are not used: no conda packages are asked for"
         return decided(plan, "channels", text if spec.channels else "")
-    allowed = {_channel(name): name for name in policy.channels}
+    allowed = {channel_meaning(name): name for name in policy.channels}
     wanted = tuple(name for name in spec.channels if name != "nodefaults")
-    for name in wanted:
-        if _channel(name) not in allowed:
+    named = tuple(channel for item in spec.conda if (channel := conda_channel(item)))
+    for name in (*wanted, *named):
+        if channel_meaning(name) not in allowed:
             raise ImpossibleError(
                 "channel-not-allowed",
                 attempt(spec),
-                f"the channel `{_channel(name)}` is not in the policy, "
+                f"the channel `{channel_meaning(name)}` is not in the policy, "
                 f"which has {listed(allowed.values()) or 'none'}",
-                f'remove it, or add "{_channel(name)}" to `channels` in the policy; '
+                f'remove it, or add "{channel_meaning(name)}" to `channels` in the policy; '
                 "`kernel-iso policy` shows which file, and who may",
             )
-    used = tuple(allowed[_channel(name)] for name in wanted) or policy.channels
-    return decided(
-        plan, "channels", f"conda packages come from {listed(used) or 'no channel'}", channels=used
-    )
+    asked = tuple(allowed[channel_meaning(name)] for name in wanted) or policy.channels
+    # A package that names its channel brings it along, behind the others.
+    used = tuple(dict.fromkeys((*asked, *(allowed[channel_meaning(name)] for name in named))))
+    where = "" if wanted else f" ({policy.source_of('channels')})"
+    text = f"conda packages come from {listed(used) or 'no channel'}{where}"
+    return decided(plan, "channels", text, channels=used)
 
 
-def _channel(name: str) -> str:
+def channel_meaning(name: str) -> str:
     """A channel's meaning: `conda-forge` is the same as its URL.
 
-    >>> _channel("https://conda.anaconda.org/conda-forge/")
+    >>> channel_meaning("https://conda.anaconda.org/conda-forge/")
     'conda-forge'
     """
     return comparable(name).removeprefix(_CONDA_HOST) if "://" in name else name.strip().rstrip("/")

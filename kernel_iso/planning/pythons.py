@@ -9,6 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Plan, Python
+from kernel_iso.model.conda_specs import conda_name
 from kernel_iso.planning.rules import Case, attempt, decided, listed
 
 OLDEST = (3, 9)
@@ -27,6 +28,10 @@ _MINORS, _PATCHES = 60, 60
 # one for which most packages have wheels).
 _USUAL = 12
 
+CHANNEL = "conda-channel"
+"""The `source` of a Python that conda installs: its `path` is ""."""
+
+_MINOR = re.compile(r"3\.\d+")
 _BARE = re.compile(r"(\d+(?:\.\d+){0,2})(\.\*)?")
 
 
@@ -38,6 +43,8 @@ def python(plan: Plan, case: Case) -> Plan:
     here, asked = case.machine.pythons, case.spec.python.strip()
     own = next((each.minor for each in here if each.source == "self"), "")
     request = asked or case.policy.python.strip() or own
+    if plan.backend == "conda":
+        return _of_conda(plan, case, request, own)
     chosen = choose(request, here, own=own, where="" if asked else case.policy.source_of("python"))
     if chosen is not None:
         return decided(plan, "python", _reason(case, request, chosen, own), python=chosen)
@@ -58,6 +65,36 @@ def python(plan: Plan, case: Case) -> Plan:
         )
     text = f"{wish}; {_there_are(_names(here))}, so uv fetches {version}"
     return decided(plan, "python", text, python=Python(version=version, path="", source=FETCHED))
+
+
+def _of_conda(plan: Plan, case: Case, request: str, own: str) -> Plan:
+    """conda installs its own Python: the version that is asked for, or the nearest to the engine's that fits.
+
+    Where a spec of conda names Python itself, conda decides, and the minor version is read from there.
+    """
+    for item in case.spec.conda:
+        if conda_name(item) == "python" and (found := _MINOR.search(item)):
+            text = f"conda's `{item}` decides which Python"
+            return decided(plan, "python", text, python=Python(version=found[0], path="", source=CHANNEL))
+    request = own if request == "self" else request
+    version = fetchable(request, own)
+    if not version:
+        _refuse_old(case, request)
+        raise ImpossibleError(
+            "no-such-python", attempt(case.spec), f"Python {request} is asked for, and no release of Python 3 fits",
+            "ask for a release that exists",
+        )  # fmt: skip
+    why = (
+        f"{request} is asked for"
+        if case.spec.python
+        else "none is asked for, so the policy's or kernel-iso's own"
+    )
+    return decided(
+        plan,
+        "python",
+        f"conda installs Python {version}: {why}",
+        python=Python(version=version, path="", source=CHANNEL),
+    )
 
 
 def _refuse_old(case: Case, request: str) -> None:

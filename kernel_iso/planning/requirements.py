@@ -7,6 +7,7 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.model import Plan
+from kernel_iso.model.conda_specs import conda_name
 from kernel_iso.planning.rules import Case, attempt, decided, listed, without_credentials
 
 _MANY = 8
@@ -38,7 +39,6 @@ def requirements(plan: Plan, case: Case) -> Plan:
         requirements=asked,
         constraints=spec.constraints,
         hashes=spec.hashes,
-        conda=spec.conda,
     )
 
 
@@ -52,7 +52,7 @@ def companions(plan: Plan, case: Case) -> Plan:
         canonicalize_name(requirement.name)
         for requirement in map(Requirement, plan.requirements)
         if requirement.marker is None
-    }
+    } | {canonicalize_name(conda_name(item)) for item in plan.conda}
     names = {text: canonicalize_name(_read(text, case).name) for text in case.policy.companions}
     kept = tuple(text for text, name in names.items() if name not in asked)
     dropped = [name for name in names.values() if name in asked]

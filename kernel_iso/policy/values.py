@@ -22,6 +22,7 @@ CHOICES = {
     "unknown": ("refuse", "bare"),
     "frontends": ("ask", "never"),
     "kernels": ("all", "named", "own"),
+    "link_scripts": ("never", "approved"),
 }
 """Keys that take one of a few words."""
 
