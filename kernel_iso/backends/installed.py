@@ -31,9 +31,13 @@ def python_of(prefix: str, system: str = os.name) -> str:
 
 
 def site_packages(python: str) -> Path | None:
-    """The folder of the packages of the environment that `python` belongs to; None where it is none."""
-    prefix = Path(python).parent.parent
-    if not (prefix / "pyvenv.cfg").is_file():
+    """The folder of the packages of the environment that `python` belongs to; None where it is none.
+
+    A conda prefix on Windows has its interpreter at its top.
+    """
+    above = Path(python).parent
+    prefix = above if (above / "conda-meta").is_dir() else above.parent
+    if not (prefix / "pyvenv.cfg").is_file() and not (prefix / "conda-meta").is_dir():
         return None
     folders = [prefix / "Lib" / "site-packages", *sorted(prefix.glob("lib/python*/site-packages"))]
     return next((folder for folder in folders if folder.is_dir()), None)
@@ -42,8 +46,12 @@ def site_packages(python: str) -> Path | None:
 def version_of(python: str) -> str:
     """The version of an environment's interpreter as its pyvenv.cfg says it, "" where it does not.
 
-    `uv venv` and virtualenv write `version_info`, the standard library writes `version`.
+    `uv venv` and virtualenv write `version_info`, the standard library writes `version`. conda has it in a file's name.
     """
+    for folder in (Path(python).parent, Path(python).parent.parent):
+        for record in (folder / "conda-meta").glob("python-*.json"):
+            if named := re.fullmatch(r"python-(\d+\.\d+\.\d+)\w*-[^-]+", record.stem):
+                return named[1]
     try:
         text = (Path(python).parent.parent / "pyvenv.cfg").read_text(encoding="utf-8")
     except OSError:

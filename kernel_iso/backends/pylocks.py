@@ -215,6 +215,15 @@ def _clean(kind: type[File], file: PackageWheel | PackageSdist) -> File:
     return kind(url=redact(file.url or ""), size=file.size or None, hashes={"sha256": file.hashes["sha256"]})
 
 
+def without(text: str, names: Iterable[str]) -> str:
+    """The text without these packages (canonical names), "" where none is left. Raises `SpecError` (`bad-lock`)."""
+    lock, gone = read(text), {*names}
+    kept = [package for package in lock.packages if package.name not in gone]
+    data = dict(lock.to_dict())
+    data["packages"] = [each for each in data["packages"] if each["name"] not in gone]
+    return tomli_w.dumps(data) if kept else ""
+
+
 def read(text: str) -> Pylock:
     """The lock in a PEP 751 text. Raises `SpecError` (`bad-lock`)."""
     try:

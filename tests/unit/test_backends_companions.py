@@ -6,6 +6,7 @@ import pytest
 from packaging.pylock import PackageWheel
 
 from kernel_iso import backends
+from kernel_iso.backends import finding
 from kernel_iso.backends import clashes, companions, pylocks
 from kernel_iso.backends.pylocks import Pick
 from kernel_iso.errors import ConflictError, ImpossibleError, SpecError, ToolError
@@ -151,7 +152,7 @@ class TestFind:
         from importlib.metadata import EntryPoint
 
         point = EntryPoint(name="broken", value="kernel_iso.nowhere", group=backends.GROUP)
-        monkeypatch.setattr(backends, "entry_points", lambda group: [point])
+        monkeypatch.setattr(finding, "entry_points", lambda group: [point])
         with pytest.raises(ImpossibleError) as caught:
             backends.find("broken")
         assert caught.value.code == "no-backend"

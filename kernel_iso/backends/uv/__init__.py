@@ -74,6 +74,15 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
         return realising.realise(path(), plan, part, at, run)
 
 
+def extend(plan: Plan, part: Part, python: str, run: Run) -> None:
+    """Install the wheels of a part beside what an environment of another tool holds; nothing there is removed.
+
+    Raises what `realise` raises.
+    """
+    with explaining.faults(explaining.INSTALL):
+        realising.extend(path(), plan, part, python, run)
+
+
 def edit(plan: Plan, part: Part, at: str, run: Run, *, former: Part) -> None:
     """Make the environment in the folder `at`, which holds what `former` says, hold the part, in place.
 

@@ -58,6 +58,22 @@ def edit(uv: str, plan: Plan, part: Part, at: str, run: Run, former: Part) -> No
     run.tell(f"{len(picks)} packages are there", len(picks), len(picks), "packages")
 
 
+def extend(uv: str, plan: Plan, part: Part, python: str, run: Run) -> None:
+    """Install the wheels of the part beside what the environment of `python` holds."""
+    wishes = vetting.wanted(part, plan)
+    at = Path(python).parent.parent
+    spaces.check(sum(wish.size for wish in wishes), at)
+    with locking.desk(uv, plan, run) as place:
+        picks = vetting.vouched(wishes, _known(place, {wish.name: wish.version for wish in wishes}), plan)
+        if picks:
+            mode = links.mode(at)
+            lock = _written(place, picks)
+            _install(place, commands.installing(uv, plan, python, lock, mode, place.cache), len(picks))
+            if mode != "copy":
+                links.part(at)
+    installed.verify(python, {wish.name: wish.version for wish in wishes})
+
+
 def _elsewhere(former: Part, picks: Sequence[pylocks.Pick]) -> list[str]:
     """The packages that keep their version and are other files now (of another index): uv would take them for done."""
     before: dict[str, tuple[str, set[str | None]]] = {
