@@ -4,11 +4,15 @@
 
     {"notebook": absolute path, "output": path, "timeout": seconds for a cell (0: none),
      "allow_errors": false, "trust": digest that is approved for this run, "stamp": what enters metadata.kernel_iso.run,
-     "env": variables for the kernel, "kernel": name of the kernelspec}
+     "env": variables for the kernel, "kernel": name of the kernelspec, "folder": where it runs (default: the notebook's)}
 
-The result is `{"output": path, "cells": executed, "failed": null}`, or in `failed` the cell that failed:
-`cell` (its number among all cells, from 1), `ename`, `evalue` and `text` as nbclient tells it. Either way
-the notebook is written up to there, so that the outputs that led to the error can be read.
+With `command` (the words that start a kernel), `launcher` (the provisioner that starts them) and `encrypts` (whether that
+kernel can) no kernelspec is looked for, and `env` is all of the kernel's environment.
+
+The result is `{"output": path, "cells": executed, "failed": null, "failures": []}`, or in `failed` the cell that ended the
+run: `cell` (its number among all cells, from 1), `ename`, `evalue` and `text` as nbclient tells it. `failures` are all
+cells with an error that is not expected there. Either way the notebook is written up to there, so that the outputs
+that led to the error can be read.
 """
 
 from __future__ import annotations
@@ -17,13 +21,14 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4.rwbase import split_lines, strip_transient
@@ -57,7 +62,15 @@ def execute(request: Mapping[str, Any], tell: Tell) -> dict[str, object]:
     if request.get("stamp"):
         notebook.metadata.setdefault("kernel_iso", {})["run"] = dict(request["stamp"])
     _write(output, notebook, indent=indent_of(text))
-    return {"output": str(output), "cells": client.code_cells_executed, "failed": failed}
+    failures = _failures(notebook.cells)
+    if failed and failed["cell"] not in [each["cell"] for each in failures]:
+        failures.append(failed)
+    return {
+        "output": str(output),
+        "cells": client.code_cells_executed,
+        "failed": failed,
+        "failures": failures,
+    }
 
 
 def _read(source: Path) -> tuple[str, Any]:
@@ -85,17 +98,45 @@ def _client(request: Mapping[str, Any], notebook: Any, source: Path, tell: Tell)
 
     return NotebookClient(
         notebook,
+        km=_manager(request),
         kernel_name=str(request.get("kernel") or "iso"),
         timeout=request.get("timeout") or None,
         allow_errors=bool(request.get("allow_errors")),
         record_timing=False,  # two runs that give the same are the same file
-        resources={"metadata": {"path": str(source.parent)}},
+        resources={"metadata": {"path": str(request.get("folder") or source.parent)}},
         on_cell_start=begin,
     )
 
 
+class OneKernel(KernelSpecManager):
+    """Knows one kernel, by whatever name: the one that a command starts."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__()
+        metadata = {
+            "kernel_provisioner": {"provisioner_name": request["launcher"]},
+            "supported_encryption": ["curve"] if request["encrypts"] else [],
+        }
+        self._spec = KernelSpec(
+            argv=list(request["command"]), display_name="Python", language="python", metadata=metadata
+        )
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """The one."""
+        return self._spec
+
+
+def _manager(request: Mapping[str, Any]) -> AsyncKernelManager | None:
+    """The manager of a kernel that a command starts, None where Jupyter's own finds a kernelspec."""
+    if not request.get("command"):
+        return None
+    return AsyncKernelManager(kernel_name="python", kernel_spec_manager=OneKernel(request))
+
+
 def _environ(request: Mapping[str, Any], source: Path) -> dict[str, str]:
     """What the kernel's start is given: who it is for, and what is approved for this run."""
+    if request.get("command"):
+        return dict(request["env"])
     environ = {**os.environ, **request.get("env", {}), "KERNEL_ISO_NOTEBOOK": str(source)}
     if request.get("trust"):
         environ["KERNEL_ISO_TRUST"] = str(request["trust"])
@@ -114,6 +155,18 @@ def _failure(client: NotebookClient, error: Exception) -> dict[str, object]:
     ename = getattr(error, "ename", "") or type(error).__name__
     evalue = getattr(error, "evalue", "") or str(error).strip().splitlines()[0]
     return {"cell": number, "ename": ename, "evalue": evalue, "text": str(error)}
+
+
+def _failures(cells: Sequence[Any]) -> list[dict[str, object]]:
+    """Every cell with an error among its outputs, but for those that say by a tag that they raise one."""
+    found: list[dict[str, object]] = []
+    for number, cell in enumerate(cells, 1):
+        wrong = [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+        if wrong and "raises-exception" not in cell.metadata.get("tags", ()):
+            error = wrong[-1]
+            text = "\n".join(error.get("traceback", ()))
+            found.append({"cell": number, "ename": error.ename, "evalue": error.evalue, "text": text})
+    return found
 
 
 def indent_of(text: str) -> int | str | None:

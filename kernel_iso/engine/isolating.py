@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -27,13 +26,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from kernel_iso.backends.explaining.sentences import suggestion
-from kernel_iso.engine import handing, preparing, running
+from kernel_iso.engine import handing, preparing, trying
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
+from kernel_iso.engine.wanting import declared
 from kernel_iso.errors import ImpossibleError, SpecError
-from kernel_iso.model import Lock, Part, Record, Spec
+from kernel_iso.model import Lock, Machine, Part, Plan, Record, Spec
 from kernel_iso.notebooks.imports import Used, used
 from kernel_iso.store import Edit
 
@@ -62,7 +62,7 @@ class Isolated:
 
     `imports` are its top-level names, `missing` those that nothing installed gives, `local` those of its own folder or of
     packages that lie in a folder (no index has them), `python` the minor version of the kernel it runs on. `written` is
-    the file that was changed, `ready` its environment, `tried` what `running.run` found, `waiting` the edits that a
+    the file that was changed, `ready` the environment, `tried` what `trying.tried` found, `waiting` the edits that a
     page has to say it has made.
     """
 
@@ -92,15 +92,16 @@ def isolate(
 ) -> Isolated:
     """Propose what a notebook needs, from its imports and from what `python` (an interpreter's path) has installed.
 
-    `apply` declares it in the notebook and makes its environment; `trial` does that, and runs the notebook there. The
-    notebook's code is parsed, and the interpreter only asked for its list of packages. Raises `SpecError`
-    (`not-a-notebook`, `no-such-interpreter`), `ImpossibleError` (`interpreter-silent`) and, with `apply`, every kind.
+    `apply` declares it in the notebook and makes its environment; `trial` makes the environment, and runs a copy of the
+    notebook there. Without both the notebook's code is parsed, and the interpreter only asked for its list of packages.
+    Raises `SpecError` (`not-a-notebook`, `no-such-interpreter`), `ImpossibleError` (`interpreter-silent`) and, with
+    `apply` or `trial`, every kind.
     """
-    if target.kind != "notebook":
+    if target.kind != "notebook" or (trial and not target.path.endswith(".ipynb")):
         raise SpecError(
             "not-a-notebook",
-            f"cannot isolate `{target.label}`",
-            "only a notebook or a script has imports",
+            f"cannot {'try' if trial else 'isolate'} `{target.label}`",
+            "only a notebook can be tried by a run" if trial else "only a notebook or a script has imports",
             "kernel-iso isolate analysis.ipynb",
         )
     page = handing.in_page(engine, target)
@@ -108,10 +109,14 @@ def isolate(
     found = used(Path(target.path), page.document)
     there = asked(engine, _interpreter(engine, python), [module for module, _ in found.modules])
     made = proposal(found, there, wish.spec, folder_modules(target, wish.spec), brought(engine))
-    if (apply or trial) and made.proposal:
-        made = _applied(engine, (target, page), wish, made, there)
+    if not trial and not (apply and made.proposal):
+        return made
+    prepared = _prepared(engine, page, wish, made, there)
+    if apply and made.proposal:
+        made = _applied(engine, (target, page), made, prepared)
     if trial:
-        made = replace(made, tried=_tried(engine, target))
+        ready = made.ready or prepared.build(engine, keep=False)
+        made = replace(made, ready=ready, tried=trying.tried(engine, page, ready))
     return made
 
 
@@ -170,7 +175,7 @@ def proposal(
     found: Used, there: Installed, spec: Spec, own: frozenset[str], brought: frozenset[str]
 ) -> Isolated:
     """What to declare: pure. What is declared already, comes with the kernel or the standard library is left out."""
-    declared = {str(canonicalize_name(Requirement(item).name)) for item in spec.requirements}
+    known = {*declared(spec.requirements, conda=False), *declared(spec.conda, conda=True), *brought}
     stdlib = {*there.stdlib, *sys.stdlib_module_names}
     rows: dict[str, Proposed] = {}
     missing: dict[str, None] = {}
@@ -183,11 +188,11 @@ def proposal(
         elif not givers and top not in stdlib:
             missing[top] = None
         for name in givers if top not in stdlib and top not in local else ():
-            if name not in declared | brought | rows.keys():
+            if name not in known | rows.keys():
                 rows[name] = _proposed(name, there.installed[name], top, f"cell {cell} imports {top}")
     for text, cell in found.installed:
         name = str(canonicalize_name(Requirement(text).name))
-        if name not in declared | brought | rows.keys() and name not in there.local:
+        if name not in known | rows.keys() and name not in there.local:
             version = there.installed.get(name, "")
             why = f"cell {cell} installs it with pip"
             rows[name] = _proposed(name, version, "", why, text)
@@ -228,28 +233,48 @@ def suggested(missing: Sequence[str]) -> dict[str, str]:
     return {name: near for name in missing if (near := suggestion(name))}
 
 
-def _applied(
-    engine: Engine, places: tuple[Target, Target], wish: Wish, made: Isolated, there: Installed
-) -> Isolated:
-    """Lock with the installed versions, make the environment, and write the declaration; nothing where it fails."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a proposal becomes: the edit of the notebook, and all that its environment is made from."""
+
+    edit: Edit
+    former: Wish
+    wish: Wish
+    plan: Plan
+    locked: Lock
+    machine: Machine
+
+    def build(self, engine: Engine, *, keep: bool = True) -> Ready:
+        """Its environment; see `preparing.build`."""
+        return preparing.build(engine, self.wish, self.plan, self.locked, self.machine, keep=keep)
+
+
+def _prepared(engine: Engine, page: Target, wish: Wish, made: Isolated, there: Installed) -> Prepared:
+    """Lock what is proposed with the installed versions; nothing is written yet."""
     preparing.require_approval(engine, wish)
-    target, page = places
-    added = tuple(row.requirement for row in made.proposal)
-    edit = Edit(add=added, id=wish.owner)
-    fresh = wish.spec.origin.kind == "default" and target.path.endswith(".ipynb")
+    edit = Edit(add=tuple(row.requirement for row in made.proposal), id=wish.owner)
+    fresh = wish.spec.origin.kind == "default" and page.path.endswith(".ipynb")
     if fresh and tuple(int(part) for part in made.python.split(".")) >= OLDEST:
         edit = msgspec.structs.replace(edit, python=made.python)
     assert wish.reading is not None
     spec = write_edit(page, wish.reading, edit, dry=True).spec or wish.spec
     machine = preparing.machine_here(engine)
-    next_wish = replace(wish, spec=spec, own_lock=None)
-    plan = preparing.make_plan(engine, next_wish, machine)
-    plan, locked = preparing.lock(engine, next_wish, plan, machine, former=as_lock(there.installed))
-    ready = preparing.build(engine, next_wish, plan, locked, machine)
+    wished = replace(wish, spec=spec, own_lock=None)
+    plan = preparing.make_plan(engine, wished, machine)
+    plan, locked = preparing.lock(engine, wished, plan, machine, former=as_lock(there.installed))
+    return Prepared(edit=edit, former=wish, wish=wished, plan=plan, locked=locked, machine=machine)
+
+
+def _applied(engine: Engine, places: tuple[Target, Target], made: Isolated, prepared: Prepared) -> Isolated:
+    """Make the environment, and write the declaration; nothing where the environment fails."""
+    target, page = places
+    edit, wish = prepared.edit, prepared.former
+    assert wish.reading is not None
+    ready = prepared.build(engine)
     written = write_edit(page, wish.reading, edit)
     if wish.own_lock is not None:
-        write_lock(page, locked)
-        edit = msgspec.structs.replace(edit, lock=locked)
+        write_lock(page, prepared.locked)
+        edit = msgspec.structs.replace(edit, lock=prepared.locked)
     preparing.approve(engine, preparing.read(engine, page))
     handed = handing.offer(engine, target, page, edit)
     return replace(made, written=handed.where or written.path, ready=ready, waiting=handed.names)
@@ -270,13 +295,6 @@ def _plain(version: str) -> bool:
         return False
 
 
-def _tried(engine: Engine, target: Target) -> Mapping[str, Any]:
-    """Run the notebook in its environment; the executed copy is thrown away. Its cells do what they do."""
-    with tempfile.TemporaryDirectory(prefix="kernel-iso-") as folder:
-        _, result = running.run(engine, target, output=str(Path(folder) / Path(target.path).name))
-    return {"cells": result["cells"], "failed": result["failed"]}
-
-
 def lines(found: Isolated, label: str) -> list[str]:
     """The proposal as a difference, for a terminal."""
     width = max((len(row.requirement) for row in found.proposal), default=0)
@@ -294,15 +312,10 @@ def lines(found: Isolated, label: str) -> list[str]:
     told += [f"  {name} is the notebook's own or lies in a folder: no index has it" for name in found.local]
     if found.written:
         told.append(f"written to {found.written}")
-    if found.tried:
-        told.append(_trial(found.tried))
-    elif not found.written and found.proposal:
-        told.append("nothing was changed: --apply writes it, --try runs the notebook with it too")
+    told += trying.lines(found.tried) if found.tried else []
+    if not found.written and found.proposal:
+        more = "" if found.tried else ", --try runs a copy of the notebook with it"
+        told.append(f"nothing was changed: --apply writes it{more}")
+    if found.written and found.tried.get("failed"):
+        told.append("kernel-iso undo   goes back")
     return told
-
-
-def _trial(tried: Mapping[str, Any]) -> str:
-    failed = tried.get("failed")
-    if not failed:
-        return f"tried: all {tried['cells']} cells ran"
-    return f"tried: cell {failed['cell']} failed: {failed['ename']}: {failed['evalue']}\nkernel-iso undo   goes back"

@@ -12,24 +12,36 @@ from kernel_iso.engine.laying import write_lock
 from kernel_iso.engine.preparing import Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import SpecError
-from kernel_iso.model import Lock, Spec
+from kernel_iso.model import Lock, Policy, Spec
 
 DECLARING = ("pep723", "metadata")
 """Where a Spec was read that is the notebook's own. A project's lock is the project's, and one of nothing is only noise."""
 
 
-def lay_lock(engine: Engine, target: Target) -> bool:
+def lays(policy: Policy, wanted: bool) -> bool:
+    """Whether a lock enters a notebook as it is saved: where policy and person both say so; a locked policy decides alone.
+
+    >>> lays(Policy(), False), lays(Policy(locked=("lock_on_save",)), False)
+    (False, True)
+    """
+    return policy.lock_on_save and (wanted or "lock_on_save" in policy.locked)
+
+
+def lay_lock(engine: Engine, target: Target, *, wanted: bool = True) -> bool:
     """Lay the present lock of a notebook that is saved in its document; false where it lies there or does not belong there.
 
+    `wanted` is what the person says to it in their page; see `lays`.
     It belongs to a notebook that declares something itself, asks what the lock was made for, was approved here, and has
     no lock of another tool. A file beside the notebook that holds its lock is kept up to date. Nothing is resolved.
     What is laid was made here, and is approved as it is laid. Raises `SpecError`, and what writing raises.
     """
+    if not lays(engine.policy, wanted):
+        return False
     wish = preparing.read(engine, target)
     if wish.owner_kind == "environment":
-        return engine.policy.lock_on_save and _carry(engine, target, wish)
+        return _carry(engine, target, wish)
     locked = present(engine, wish) if wish.spec.origin.kind in DECLARING else None
-    if not engine.policy.lock_on_save or locked is None or _is_same(wish.own_lock, locked):
+    if locked is None or _is_same(wish.own_lock, locked):
         return False
     ours = [found for found in wish.locks if found.kind == "kernel-iso"]
     if len(ours) < len(wish.locks) or not preparing.is_approved(engine, wish):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
-from packaging.version import Version
 
 from kernel_iso.errors import ImpossibleError
-from kernel_iso.model import Package
 
 OWN_NAME = "kernel-iso-provisioner"
 
@@ -48,16 +46,6 @@ def make(name: str, config: Mapping[str, Any], own: KernelProvisionerBase) -> Ke
         ) from None
     made.kernel_spec = spec
     return made
-
-
-def cannot_encrypt(packages: Iterable[Package]) -> str:
-    """The version of an ipykernel that cannot encrypt its connection (CurveZMQ came with 7.3), "" where it can.
-
-    >>> cannot_encrypt([Package(name="ipykernel", version="6.31.0")])
-    '6.31.0'
-    """
-    found = next((package.version for package in packages if package.name == "ipykernel"), "")
-    return found if found and Version(found) < Version("7.3") else ""
 
 
 def unencrypted(version: str) -> ImpossibleError:

@@ -78,7 +78,7 @@ class IsoProvisioner(Delegating):
         preparation = self._preparation = self._prepare(self._target)
         if not self._holds:
             ready = await preparation.result()
-            if launchers.cannot_encrypt(ready.prefix.packages) and self._encryption == "auto":
+            if launching.cannot_encrypt(ready.prefix.packages) and self._encryption == "auto":
                 kwargs["transport_encryption"] = "disabled"
             return await self.inner.pre_launch(**kwargs)
         try:
@@ -209,7 +209,7 @@ class IsoProvisioner(Delegating):
         assert self._preparation is not None
         ready = self._preparation.ready
         assert ready is not None
-        version = launchers.cannot_encrypt(ready.prefix.packages)
+        version = launching.cannot_encrypt(ready.prefix.packages)
         if version and self.inner.connection_info.get("curve_publickey"):
             raise launchers.unencrypted(version)
         connection_file = str(getattr(self.parent, "connection_file", ""))

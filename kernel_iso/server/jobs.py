@@ -177,7 +177,8 @@ def told(verb: Verb, arguments: Mapping[str, Any]) -> str:
         value = arguments.get(argument.name)
         if value and argument.kind in ("text", "many") and (not argument.flags or argument.name == "name"):
             words += [value] if isinstance(value, str) else value
-    return " ".join(words)[:200] + (" (preview)" if arguments.get("dry") else "")
+    how = " (preview)" if arguments.get("dry") else " (try)" if arguments.get("trial") else ""
+    return " ".join(words)[:200] + how
 
 
 def _state(key: str, state: str, error: IsoError | None = None) -> Event:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
-from jupyter_server.utils import url_path_join
+from jupyter_server.utils import ensure_async, url_path_join
 from tornado import web
 
 from kernel_iso import __version__
@@ -159,6 +159,8 @@ class VerbOf(Route):
     async def _do(self, verb: Verb) -> dict[str, Any]:
         asked = Asked.from_text(self.request.body or b"{}")
         values = await self.desk.placed(verb, arguments.read(verb, asked.arguments, asked.path))
+        if values.get("trial"):
+            await self._require_kernels()
         if asked.document is not None:
             values["document"] = json.dumps(asked.document)
         if verb.name == "take":
@@ -170,6 +172,12 @@ class VerbOf(Route):
         self.set_status(202)
         path = (asked.path or "").strip("/")
         return {"key": await self.desk.begin(verb, values, path=path, notebook=notebook)}
+
+    async def _require_kernels(self) -> None:
+        """To try an environment is to run a notebook's cells: only who may do that in a kernel does it. Raises 403."""
+        granted = self.authorizer.is_authorized(self, self.current_user, "execute", "kernels")
+        if not await ensure_async(granted):
+            raise web.HTTPError(403)
 
 
 class AllJobs(Route):

@@ -12,6 +12,7 @@ from kernel_iso import notebooks
 from kernel_iso.engine import Engine, saving
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target
 from kernel_iso.errors import IsoError
+from kernel_iso.server import preferences
 
 CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 
@@ -28,7 +29,7 @@ def watch(app: Any, layer: Mapping[str, object]) -> None:
             identify(model["content"]["metadata"], place, layer)
             # A notebook that cannot be read, or has no file yet, is saved as it is.
             with contextlib.suppress(IsoError, OSError):
-                lay_lock(model["content"], place, layer)
+                lay_lock(model["content"], place, layer, wanted=preferences.lock_on_save(app))
 
     async def follow(logger: Any, schema_id: str, data: Mapping[str, Any]) -> None:
         if data.get("action") == "rename":
@@ -65,13 +66,16 @@ def identify(metadata: dict[str, Any], path: Path, layer: Mapping[str, object]) 
         ours["id"] = _store(layer).owner_for(path, str(ours.get("id", "")), id_at=id_at)
 
 
-def lay_lock(content: dict[str, Any], path: Path, layer: Mapping[str, object]) -> None:
+def lay_lock(
+    content: dict[str, Any], path: Path, layer: Mapping[str, object], *, wanted: bool = True
+) -> None:
     """Put the lock of the notebook's present environment into its metadata, where it belongs there; see `engine.saving`.
 
     Raises every kind of error; then the content is as it was.
     """
     document = notebooks.OpenDocument(path, without_outputs(content))
-    saving.lay_lock(_engine(layer), Target(kind="notebook", path=str(path), document=document))
+    target = Target(kind="notebook", path=str(path), document=document)
+    saving.lay_lock(_engine(layer), target, wanted=wanted)
     if "metadata" in (changes := document.changes()):
         content["metadata"]["kernel_iso"] = changes["metadata"]
 

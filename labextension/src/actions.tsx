@@ -6,13 +6,14 @@ import type { ReactElement } from 'react';
 import { EnvironmentActions } from './components';
 import type { NotebookModel } from './notebook';
 
-/** The actions. `lockHere` are the arguments of `lock` that the settings ask for. */
+/** The actions. `lockHere` are the arguments of `lock` that the settings ask for, `note` is what else to know of a lock. */
 export function Actions(props: {
   notebook: NotebookModel;
   lockHere: () => Record<string, unknown>;
+  note: string;
   trans: TranslationBundle;
 }): ReactElement | null {
-  const { notebook, lockHere, trans } = props;
+  const { notebook, lockHere, note, trans } = props;
   const { inspect } = notebook.state;
   if (!inspect) {
     return null;
@@ -24,6 +25,7 @@ export function Actions(props: {
       accelerator={spec.accelerator ?? 'auto'}
       generations={inspect.generations}
       busy={notebook.view.busy}
+      note={note}
       onLock={() => void notebook.act('lock', lockHere())}
       onUndo={() => void notebook.preview('undo')}
       onRedo={() => void notebook.preview('undo', { redo: true })}

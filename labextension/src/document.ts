@@ -33,6 +33,19 @@ export function isOurs(shared: Shared, kernelName: string): boolean {
   );
 }
 
+/**
+ * The place of this page among all that have the notebook open together (real-time collaboration): 0 is the first, and
+ * the only one.
+ */
+export function placeAmong(shared: object): number {
+  const { awareness } = shared as {
+    awareness?: { clientID: number; getStates(): Map<number, unknown> };
+  };
+  return awareness
+    ? [...awareness.getStates().keys()].filter(other => other < awareness.clientID).length
+    : 0;
+}
+
 /** True where there is something to put into the open notebook. */
 export function changes(change: DocumentChange): boolean {
   return change.metadata !== undefined || Boolean(change.cells?.length);

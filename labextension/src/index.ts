@@ -5,7 +5,7 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { ICommandPalette, IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
@@ -21,6 +21,7 @@ import { PanelModel } from './model';
 import { EnvironmentPanel } from './panel';
 import { redisplay } from './redisplay';
 import { ReviewBanner } from './review';
+import { Saves } from './saves';
 import { DOMAIN, IPageFrontends, IPanelModel } from './tokens';
 import { WidgetsBanner } from './widgets';
 
@@ -62,6 +63,8 @@ const panel: JupyterFrontEndPlugin<void> = {
     const settings = await registry?.load('kernel-iso:panel').catch(() => null);
     const lockHere = () => ({ beside: settings?.composite.lockInto === 'file' });
     const side = () => (settings?.composite.side === 'left' ? 'left' : 'right');
+    const wanted = () => settings?.composite.lockOnSave !== false;
+    const saves = new Saves(model.client, wanted, trans);
     const imported: Imported = new Imported(
       () => inFront(tracker, model),
       () => widget.isVisible
@@ -76,7 +79,7 @@ const panel: JupyterFrontEndPlugin<void> = {
       trans,
       closed => void state?.save(CLOSED, closed),
       lockHere,
-      { frontends, imported }
+      { frontends, imported, saves }
     );
     // What is kept can be read only after every plugin has been activated: it is not waited for.
     void state?.fetch(CLOSED).then(closed => {
@@ -85,7 +88,10 @@ const panel: JupyterFrontEndPlugin<void> = {
       }
     });
     app.shell.add(widget, side(), { rank: 650 });
-    settings?.changed.connect(() => app.shell.add(widget, side(), { rank: 650 }));
+    settings?.changed.connect(() => {
+      app.shell.add(widget, side(), { rank: 650 });
+      void saves.set().then(told => told && Notification.warning(told, { autoClose: 10000 }));
+    });
     restorer?.add(widget, widget.id);
     model.openAsked.connect((_, path) => {
       void app.commands.execute('docmanager:open', { path });

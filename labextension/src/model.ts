@@ -87,6 +87,15 @@ export class PanelModel implements VDomRenderer.IModel {
     }
   }
 
+  /** Bring a cell of an open notebook into view; `index` is its place among all cells. */
+  goTo(notebook: NotebookModel, index: number): void {
+    const panel = this.tracker.find(panel => this.models.get(panel) === notebook);
+    if (panel && index < panel.content.widgets.length) {
+      panel.content.activeCellIndex = index;
+      void panel.content.scrollToItem(index);
+    }
+  }
+
   private heard(_: unknown, emission: Bus.Emission): void {
     if (emission.schema_id !== SCHEMA_ID) {
       return;

@@ -2,9 +2,10 @@
 
 import { asError, IsoRequestError } from './client';
 import { apply, changes, documentOf } from './document';
-import type { Change, Edited, Review, SearchResult } from './results';
+import type { Change, Edited, Isolated, Review, SearchResult } from './results';
 import { progress, status } from './state';
-import { Action, Watching } from './watching';
+import type { Action, Missing } from './view';
+import { Watching } from './watching';
 import type { IsoErrorJson, VerbName } from './wire';
 
 /** What is known of a notebook, and what can be done with it. */
@@ -34,10 +35,18 @@ export class NotebookModel extends Watching {
     const asked = isolate ? { python: this.python() } : values;
     const result = await this.act(action, isolate ? asked : { ...asked, dry: true });
     if (result) {
-      const changes = isolate
-        ? proposed(result)
-        : (result.changes as Change[]);
-      this.show({ preview: { action, values: asked, changes } });
+      const shown = isolate
+        ? proposed(result as unknown as Isolated)
+        : { changes: result.changes as Change[] };
+      this.show({ preview: { action, values: asked, ...shown } });
+    }
+  }
+
+  /** Run a copy of the notebook in the environment that is proposed; how it went is in the state. */
+  async try(): Promise<void> {
+    const { preview } = this.view;
+    if (preview?.action === 'isolate') {
+      await this.act('isolate', { ...preview.values, trial: true });
     }
   }
 
@@ -53,7 +62,7 @@ export class NotebookModel extends Watching {
     if (result) {
       this.show({ preview: null, found: null, restart: !isolate });
       if (isolate) {
-        await this.open.sessionContext.changeKernel({ name: 'iso' });
+        await this.isolated();
       }
     }
   }
@@ -222,18 +231,16 @@ function isOursByName(name: string): boolean {
   return name === 'iso' || name.startsWith('iso-');
 }
 
-/** A proposal as changes: what is installed now becomes what would be declared. */
-function proposed(result: Record<string, unknown>): Change[] {
-  const rows = (result.proposal ?? []) as {
-    requirement: string;
-    installed?: string;
-    import?: string;
-  }[];
-  return rows.map(({ requirement, installed, import: name }) => ({
-    name: name ?? requirement,
-    before: installed ?? '',
-    after: requirement
-  }));
+/** A proposal as changes: each requirement is new, in the version that is installed now. */
+function proposed(result: Isolated): { changes: Change[]; missing: Missing[] } {
+  const { proposal = [], missing = [], suggested = {} } = result;
+  return {
+    changes: proposal.map(({ requirement, installed }) => ({
+      name: requirement,
+      after: installed ?? ''
+    })),
+    missing: missing.map(name => ({ name, near: suggested[name] ?? '' }))
+  };
 }
 
 const CHANGED: IsoErrorJson = {

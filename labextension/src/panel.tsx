@@ -25,7 +25,9 @@ import type { Imported } from './imported';
 import { Machine, Named } from './machine';
 import type { PanelModel } from './model';
 import type { NotebookModel } from './notebook';
-import { failure, log, progress, status } from './state';
+import { Plain } from './plain';
+import type { Saves } from './saves';
+import { failure, log, newest, progress, status } from './state';
 
 /** The sections that are closed until a person opens them. */
 const CLOSED = ['why', 'log', 'named', 'machine'];
@@ -42,6 +44,7 @@ export class EnvironmentPanel extends ReactWidget {
     super();
     page.frontends.changed.connect(this.update, this);
     page.imported.changed.connect(this.update, this);
+    page.saves.changed.connect(this.update, this);
     this.id = 'kernel-iso-panel';
     this.addClass('jp-kernelIso-panel');
     this.title.icon = kernelIsoIcon;
@@ -63,9 +66,10 @@ export class EnvironmentPanel extends ReactWidget {
     requestAnimationFrame(() => this.node.focus());
   }
 
-  /** Who looks wants to know what the kernel has imported. */
+  /** Who looks wants to know what the kernel has imported, and what a save does. */
   protected onAfterShow(): void {
     this.page.imported.refresh();
+    void this.page.saves.look();
   }
 
   protected render(): ReactElement {
@@ -86,10 +90,11 @@ export class EnvironmentPanel extends ReactWidget {
   private closed = CLOSED;
 }
 
-/** What is known of a whole page: front ends that it holds, and what its kernels have imported. */
+/** What is known of a whole page: front ends that it holds, what its kernels have imported, and what its saves do. */
 export interface PageParts {
   frontends: PageFrontends;
   imported: Imported;
+  saves: Saves;
 }
 
 interface PanelProps {
@@ -123,7 +128,10 @@ function Panel({ model, trans, closed, onClosed, lockHere, page }: PanelProps): 
   return (
     <div className="jp-kernelIso-sections">
       {notebook ? (
-        <Notebook {...{ notebook, trans, section, lockHere, page }} />
+        <Notebook
+          {...{ notebook, trans, section, lockHere, page }}
+          goTo={(notebook, index) => model.goTo(notebook, index)}
+        />
       ) : (
         <Empty
           title={trans.__('No notebook in front')}
@@ -150,6 +158,7 @@ interface NotebookProps {
   trans: TranslationBundle;
   section: (name: string, title: string, children: ReactNode, badge?: string) => ReactElement;
   lockHere: () => Record<string, unknown>;
+  goTo: (notebook: NotebookModel, index: number) => void;
 }
 
 /** One notebook: its review where it waits for one, else the four questions. */
@@ -167,7 +176,7 @@ function Notebook(props: NotebookProps): ReactElement {
     return (
       <>
         {head}
-        <Plain {...{ notebook, trans }} />
+        <Plain {...props} />
       </>
     );
   }
@@ -245,35 +254,6 @@ function Head({ notebook, trans }: { notebook: NotebookModel; trans: Translation
   );
 }
 
-function Plain({ notebook, trans }: { notebook: NotebookModel; trans: TranslationBundle }): ReactElement {
-  const { preview, busy } = notebook.view;
-  if (preview) {
-    return (
-      <Preview
-        action={preview.action}
-        changes={preview.changes}
-        busy={busy}
-        onApply={() => void notebook.apply()}
-        onCancel={() => notebook.drop()}
-        trans={trans}
-      />
-    );
-  }
-  return (
-    <Empty
-      title={trans.__('Not an isolated notebook')}
-      text={trans.__(
-        'It runs on a kernel that other notebooks share. What it imports, with the versions that are installed now, can become an environment of its own.'
-      )}
-      action={
-        <Button disabled={busy} onClick={() => void notebook.preview('isolate')}>
-          {trans.__('Isolate This Notebook…')}
-        </Button>
-      }
-    />
-  );
-}
-
 function Questions({ notebook, trans, section, lockHere, page }: NotebookProps): ReactElement {
   const { state, view } = notebook;
   const { inspect } = state;
@@ -282,7 +262,7 @@ function Questions({ notebook, trans, section, lockHere, page }: NotebookProps):
   }
   const { busy, preview } = view;
   const differing = inspect.drift.length + inspect.machine_drift.length;
-  const job = progress(state)?.job || newest(notebook);
+  const job = progress(state)?.job || newest(state);
   const widgets = page.frontends.of(notebook);
   const absent = widgets.offers.filter(item => item.state !== 'here').length;
   return (
@@ -341,16 +321,9 @@ function Questions({ notebook, trans, section, lockHere, page }: NotebookProps):
       {section(
         'do',
         trans.__('Environment'),
-        <Actions {...{ notebook, trans, lockHere }} />
+        <Actions {...{ notebook, trans, lockHere }} note={page.saves.text} />
       )}
       {section('log', trans.__('Log'), <LogView events={log(state, job)} trans={trans} />)}
     </>
   );
-}
-
-/** The job whose log is shown when nothing goes on: the newest, if it is newer than the kernel's last start. */
-function newest(notebook: NotebookModel): string {
-  const { jobs, events } = notebook.state;
-  const last = Object.values(jobs).sort((one, other) => other.at - one.at)[0];
-  return last && last.at > (events.at(-1)?.at ?? 0) ? last.key : '';
 }

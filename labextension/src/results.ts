@@ -88,6 +88,31 @@ export interface Edited {
   waiting?: string[];
 }
 
+/** A cell that failed in a try: `cell` is its number among all cells, from 1. */
+export interface FailedCell {
+  cell: number;
+  ename: string;
+  evalue: string;
+}
+
+/** How a copy of the notebook ran in the environment that is proposed. */
+export interface Tried {
+  cells: number;
+  failures: FailedCell[];
+}
+
+/**
+ * `isolate`: what would be declared, with the release that is `installed` ("": none) and the `import` that wants it.
+ * `missing` are imports that nothing installed gives, `suggested` what they are probably called on an index.
+ */
+export interface Isolated {
+  proposal: { requirement: string; installed?: string; import?: string }[];
+  missing?: string[];
+  suggested?: Record<string, string>;
+  written?: string;
+  tried?: Partial<Tried>;
+}
+
 /** `search` for one name: `versions` are the newest first. */
 export interface SearchResult {
   name: string;

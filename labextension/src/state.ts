@@ -328,3 +328,9 @@ function shown(step: Event, since: number, job: string): Progress {
 export function log(state: NotebookState, job = ''): Event[] {
   return job ? (state.jobs[job]?.events ?? []) : state.events;
 }
+
+/** The job whose log is shown when nothing goes on: the newest, if it is newer than the kernel's last start. */
+export function newest(state: NotebookState): string {
+  const last = Object.values(state.jobs).sort((one, other) => other.at - one.at)[0];
+  return last && last.at > (state.events.at(-1)?.at ?? 0) ? last.key : '';
+}

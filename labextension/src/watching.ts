@@ -8,15 +8,11 @@ import { Debouncer } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { asError, Client, IsoRequestError } from './client';
-import { documentOf, isOurs } from './document';
-import type {
-  Change,
-  Inspect,
-  Job,
-  SearchResult
-} from './results';
+import { documentOf, isOurs, placeAmong } from './document';
+import type { Inspect, Job } from './results';
 import { initial, Input, NotebookState, reduce } from './state';
-import type { BusEvent, Event, IsoErrorJson } from './wire';
+import { NOTHING, NOTHING_KNOWN, View } from './view';
+import type { BusEvent, Event } from './wire';
 
 /** What the model needs of a notebook's panel. */
 export interface Open {
@@ -27,57 +23,13 @@ export interface Open {
   sessionContext: ISessionContext;
 }
 
-/** The edits that are shown before they are made. */
-export type Action = 'add' | 'remove' | 'choose' | 'upgrade' | 'undo' | 'isolate';
-
-/** What a person has asked and not answered yet, and what the last action ended with. */
-export interface View {
-  preview: {
-    action: Action;
-    values: Record<string, unknown>;
-    changes: Change[];
-  } | null;
-  found: SearchResult | null;
-  searching: boolean;
-  names: string[];
-  busy: boolean;
-  error: IsoErrorJson | null;
-  restart: boolean;
-  later: boolean;
-}
-
-const NOTHING: View = {
-  preview: null,
-  found: null,
-  searching: false,
-  names: [],
-  busy: false,
-  error: null,
-  restart: false,
-  later: false
-};
-
-/** What an answer leaves out is nothing of its kind. */
-const NOTHING_KNOWN: Inspect = {
-  state: '',
-  owner: '',
-  spec: {},
-  plan: { backend: '', python: { version: '', path: '' } },
-  prefix: null,
-  drift: [],
-  machine_drift: [],
-  unique_bytes: 0,
-  shared_bytes: 0,
-  machine: { os: '', arch: '', accelerators: [] },
-  rows: [],
-  generations: [],
-  label: ''
-};
-
 /** How often a job is asked for while the event bus says nothing (milliseconds). */
 const PATIENCE = 2000;
 
-/** Follows one notebook. It asks nothing while the notebook is none of ours. */
+/** How long a page has for an edit that was announced to several (milliseconds). */
+const TURN = 3000;
+
+/** Follows one notebook. Where the notebook is none of ours it asks only what jobs it had. */
 export abstract class Watching implements IDisposable {
   constructor(
     protected readonly open: Open,
@@ -137,7 +89,7 @@ export abstract class Watching implements IDisposable {
     }
     this.put({ type: 'event', event });
     if (event.phase === 'edit') {
-      void this.takeEdits();
+      void this.takeInTurn();
     } else if (job) {
       this.nudges.get(job)?.();
     } else if (['ready', 'failed'].includes(this.ends(event))) {
@@ -150,6 +102,18 @@ export abstract class Watching implements IDisposable {
    * that went away before it had its answer. Those that were `taken` are there.
    */
   protected abstract takeEdits(taken?: string[]): Promise<void>;
+
+  /**
+   * Of several pages that share one document the first takes what was announced to all of them: the others find it
+   * there when their turn comes, for the same text that two put in at once would be there twice.
+   */
+  private async takeInTurn(): Promise<void> {
+    const place = placeAmong(this.open.context.model.sharedModel);
+    if (place > 0) {
+      await pause(place * TURN);
+    }
+    await this.takeEdits();
+  }
 
   /** Look again soon; many calls are one. */
   refresh(): void {
@@ -164,9 +128,9 @@ export abstract class Watching implements IDisposable {
     }
     this.open.context.model.sharedModel.changed.connect(this.edited, this);
     this.judge();
+    this.refresh();
+    await this.recall();
     if (this.known.ours) {
-      this.refresh();
-      await this.recall();
       await this.takeEdits();
     }
   }
@@ -207,6 +171,9 @@ export abstract class Watching implements IDisposable {
       if (result && !job.dry) {
         await this.takeEdits();
       }
+      if (job.verb === 'isolate' && result?.written) {
+        await this.isolated();
+      }
     } catch (error) {
       this.show({ error: asError(error) });
     }
@@ -230,6 +197,11 @@ export abstract class Watching implements IDisposable {
       await Promise.race([told, pause(PATIENCE)]);
       await pause(150); // what comes at once is asked for once
     }
+  }
+
+  /** The notebook declares what it needs: it runs on its own environment from now on. */
+  protected async isolated(): Promise<void> {
+    await this.open.sessionContext.changeKernel({ name: 'iso' });
   }
 
   private async look(): Promise<void> {

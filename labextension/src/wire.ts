@@ -128,6 +128,9 @@ export interface Plan {
   brought_torch?: string;
   platforms?: string[];
   libc?: string;
+  virtual?: string[];
+  conda_limits?: string[];
+  link_scripts?: boolean;
   exclude_newer?: string;
   env?: [string, string][];
   /** Left out: "path". */
@@ -148,13 +151,16 @@ export interface Package {
   requires?: string[];
   size?: number;
   installer?: string;
+  build?: string;
+  channel?: string;
 }
 
-/** One part of a lock: a PEP 751 text (`kind` = `pylock`) or a conda explicit list, for one platform and accelerator. */
+/** One part of a lock, for one platform and accelerator. */
 export interface Part {
   text: string;
   /** Left out: "pylock". */
   kind?: string;
+  pypi?: string;
   platform?: string;
   accelerator?: string;
 }
@@ -234,9 +240,11 @@ export type VerbName =
   | 'isolate'
   | 'frontends'
   | 'log'
+  | 'export'
   | 'probe'
   | 'env-create'
   | 'env-list'
   | 'env-clone'
   | 'env-rename'
+  | 'env-export'
   | 'env-remove';

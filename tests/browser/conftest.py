@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,8 @@ from wheelhouse import Wheelhouse
 if TYPE_CHECKING:
     from lab import Desk, Lab
     from playwright.sync_api import Browser, BrowserContext
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +95,38 @@ def desk(context: BrowserContext, lab: Lab, shots: Path | None, tmp_path: Path) 
         }"""
     )
     assert made.errors == []
+
+
+@pytest.fixture
+def another(
+    tmp_path: Path, wheels: Wheelhouse, request: pytest.FixtureRequest
+) -> Callable[..., AbstractContextManager[Lab]]:
+    """Run another server than the one of all walks, with options of `lab.running`."""
+    from lab import running
+
+    page = Path(request.config.getoption("--page")).absolute()
+    environ = {**os.environ, "KERNEL_ISO_STORE": str(tmp_path / "store")}
+
+    @contextmanager
+    def run(*options: str, **more: str) -> Iterator[Lab]:
+        with running(tmp_path, wheels, environ, page, *options, **more) as lab:
+            yield lab
+
+    return run
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., str]:
+    """Make a throw-away environment with kernel-iso and these requirements; return its interpreter."""
+
+    from kernel_iso import backends
+
+    def make(*requirements: str) -> str:
+        folder = tmp_path / "venv"
+        uv = backends.uv_path()
+        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(folder)], check=True)
+        made = str(folder / "bin" / "python")
+        subprocess.run([uv, "pip", "install", "-q", "--python", made, str(ROOT), *requirements], check=True)
+        return made
+
+    return make

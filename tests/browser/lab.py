@@ -210,6 +210,22 @@ class Desk:
         expect(self.panel).to_be_visible()
         return self.panel
 
+    def open_panel(self) -> None:
+        """Open the panel by its command: there may be no chip."""
+        self.command("kernel-iso:open-panel")
+        expect(self.panel).to_be_visible()
+
+    def kernel_runs(self) -> None:
+        """Wait until the kernel of the notebook in front answers: on another kernel a cell that is run before is dropped."""
+        expect(self.notebook.locator(".jp-Notebook-cell").first).to_be_visible()
+        self.page.evaluate(
+            """async () => {
+                const {sessionContext} = window.jupyterapp.shell.currentWidget;
+                await sessionContext.ready;
+                await sessionContext.session.kernel.info;
+            }"""
+        )
+
     def button(self, name: str) -> Locator:
         """A button of the panel, by the name that a person reads."""
         return self.panel.get_by_role("button", name=name, exact=True)

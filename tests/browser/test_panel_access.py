@@ -96,6 +96,18 @@ def test_axe_finds_nothing_in_a_review(axe: Desk, wheels: Wheelhouse) -> None:
     )
 
 
+def test_axe_finds_nothing_in_a_proposal_that_was_tried(axe: Desk) -> None:
+    """With an import that nothing gives, and a cell that failed."""
+    axe.lab.notebook("access/isolate.ipynb", "import msgspec, missing_here", kernel="python3")
+    axe.open("access/isolate.ipynb")
+    axe.open_panel()
+    axe.kernel_runs()
+    axe.button("Isolate This Notebook…").click()
+    axe.button("Try").click(timeout=LONG)
+    expect(axe.panel.locator(".jp-kernelIso-tried")).to_contain_text("1 cell of 1 failed", timeout=LONG)
+    assert violations(axe, "#kernel-iso-panel") == []
+
+
 def test_axe_finds_nothing_where_something_fails_or_goes_on(axe: Desk, wheels: Wheelhouse) -> None:
     """The progress with its bar, an error's three lines, the panel without a notebook, the dialog that asks for names."""
     held = wheels.wheel("walkslowly", "1.0")

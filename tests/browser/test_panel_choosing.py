@@ -80,3 +80,35 @@ def test_an_edit_whose_page_is_reloaded_is_not_lost(desk: Desk, wheels: Wheelhou
     becomes(file, "walklost")
     expect(desk.notebook.locator(".jp-Notebook-cell .cm-content").first).to_contain_text("walklost")
     desk.chip("ready")
+
+
+def test_whether_a_save_keeps_the_lock_is_a_setting_below_the_policy(desk: Desk, wheels: Wheelhouse) -> None:
+    """The settings editor has a switch; where the policy says otherwise, that is told there and beside *Lock*."""
+    wheels.wheel("walkkept", "1.0")
+    file = desk.lab.notebook("choose/kept.ipynb", "1 + 1", packages=("walkkept",))
+    desk.lab.engine("trust", "choose/kept.ipynb")
+    desk.open("choose/kept.ipynb")
+    desk.chip("ready")
+    desk.command("settingeditor:open", query="Keep the lock in the notebook")
+    switch = desk.page.get_by_role("checkbox", name="Keep the lock in the notebook")
+    switch.uncheck()
+    desk.page.wait_for_timeout(1500)  # JupyterLab waits until nothing is typed any more
+    desk.open("choose/kept.ipynb")
+    desk.save()
+    assert "lock" not in json.loads(file.read_text())["metadata"]["kernel_iso"]
+    policy = Path(desk.lab.environ["KERNEL_ISO_CONFIG"])
+    before = policy.read_text()
+    try:
+        policy.write_text(f"{before}lock-on-save = false\n")
+        desk.command("settingeditor:open", query="Keep the lock in the notebook")
+        switch.check()
+        told = "A save puts no lock into the notebook: the policy says so"
+        expect(desk.page.locator(".Toastify__toast", has_text=told)).to_be_visible()
+        desk.open("choose/kept.ipynb")
+        desk.show_panel()
+        expect(desk.section("Environment")).to_contain_text(told)
+    finally:
+        policy.write_text(before)
+    desk.command("kernel-iso:open-panel")
+    desk.save()
+    assert "lock" in json.loads(file.read_text())["metadata"]["kernel_iso"]

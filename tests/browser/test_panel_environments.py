@@ -40,24 +40,6 @@ def cards(desk: Desk, text: str) -> Locator:
     return desk.page.locator(".jp-Launcher-section").first.locator(".jp-LauncherCard", has_text=text)
 
 
-def open_panel(desk: Desk) -> None:
-    """Open the panel where no notebook is in front."""
-    desk.command("kernel-iso:open-panel")
-    expect(desk.panel).to_be_visible()
-
-
-def kernel_runs(desk: Desk) -> None:
-    """Wait until the kernel of the notebook in front answers: a cell that is run before is dropped."""
-    expect(desk.notebook.locator(".jp-Notebook-cell").first).to_be_visible()
-    desk.page.evaluate(
-        """async () => {
-            const {sessionContext} = window.jupyterapp.shell.currentWidget;
-            await sessionContext.ready;
-            await sessionContext.session.kernel.info;
-        }"""
-    )
-
-
 def rows(desk: Desk, text: str) -> Locator:
     """The rows of the overview that name something."""
     return desk.section("On this machine").locator("tbody tr", has_text=text)
@@ -76,7 +58,7 @@ def second(context: BrowserContext, lab: Lab) -> Iterator[Desk]:
 def test_a_created_environment_is_in_every_launcher_at_once(desk: Desk, context: BrowserContext) -> None:
     """With its name, its Python and its logo; a kernel starts in it. Then it is cloned, renamed and removed."""
     made, other, third = name("vision"), name("copy"), name("renamed")
-    open_panel(desk)
+    desk.open_panel()
     named = desk.section("Named environments")
     with second(context, desk.lab) as far:
         named.get_by_role("textbox", name="Name of a new environment").fill(made)
@@ -205,35 +187,6 @@ def test_a_notebook_works_while_another_is_prepared(desk: Desk, wheels: Wheelhou
     desk.chip("ready")
 
 
-def test_a_notebook_of_a_shared_kernel_is_isolated(desk: Desk) -> None:
-    """What it imports becomes a proposal with the versions at hand, is declared when a person says so, and runs."""
-    path = desk.lab.notebook(
-        "isolate/messy.ipynb", "import msgspec; print('msgspec', msgspec.__version__)", kernel="python3"
-    )
-    desk.open("isolate/messy.ipynb")
-    open_panel(desk)
-    expect(desk.panel).to_contain_text("Not an isolated notebook")
-    expect(desk.notebook.locator(".jp-kernelIso-chip")).to_have_count(0)
-    kernel_runs(desk)
-    desk.run_all()
-    version = desk.outputs("msgspec").inner_text().split()[1]
-    desk.shoot("not-isolated")
-    desk.button("Isolate This Notebook…").click()
-    expect(desk.panel.locator(".jp-kernelIso-changes")).to_contain_text("msgspec", timeout=LONG)
-    expect(desk.panel.locator(".jp-kernelIso-changes")).to_contain_text(version)
-    assert "kernel_iso" not in path.read_text()
-    desk.shoot("isolate", desk.panel)
-    desk.button("Apply").click()
-    desk.chip("ready")
-    kernel = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.name"
-    assert desk.page.evaluate(kernel) == "iso"
-    desk.run_cell("import sys; print('isolated', msgspec.__version__ if 'msgspec' in dir() else 'anew')")
-    desk.outputs("isolated anew")
-    desk.run_all()
-    desk.outputs(f"msgspec {version}")
-    assert f"msgspec~={version}" in path.read_text()
-
-
 def test_an_environment_that_was_found_is_offered_and_is_none_of_ours(desk: Desk, tmp_path: Path) -> None:
     """Its card says what it runs and whose it is; the panel says that it is shared; a policy leaves it out."""
     folder = desk.lab.root / name("project")
@@ -246,10 +199,10 @@ def test_an_environment_that_was_found_is_offered_and_is_none_of_ours(desk: Desk
     expect(cards(desk, told)).to_be_visible()
     desk.shoot("launcher-found")
     cards(desk, told).click()
-    kernel_runs(desk)
+    desk.kernel_runs()
     desk.run_cell("import sys; print(sys.prefix)")
     desk.outputs(str(folder / ".venv"))
-    open_panel(desk)
+    desk.open_panel()
     expect(desk.panel).to_contain_text("Not an isolated notebook")
     desk.command("notebook:change-kernel")
     dialog = desk.page.get_by_role("dialog")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,45 +12,14 @@ from wheelhouse import Wheelhouse
 
 pytest.importorskip("playwright.sync_api")
 
-from lab import PATIENCE, Desk, Lab, running
+from lab import PATIENCE, Desk, Lab
 from playwright.sync_api import Browser, expect
-
-from kernel_iso import backends
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "labextension" / "src"
 Running = Callable[..., AbstractContextManager[Lab]]
-
-
-@pytest.fixture
-def another(tmp_path: Path, wheels: Wheelhouse, request: pytest.FixtureRequest) -> Running:
-    """Run another server than the one of all walks, with options of `lab.running`."""
-    page = Path(request.config.getoption("--page")).absolute()
-    environ = {**os.environ, "KERNEL_ISO_STORE": str(tmp_path / "store")}
-
-    @contextmanager
-    def run(*options: str, **more: str) -> Iterator[Lab]:
-        with running(tmp_path, wheels, environ, page, *options, **more) as lab:
-            yield lab
-
-    return run
-
-
-@pytest.fixture
-def python(tmp_path: Path) -> Callable[..., str]:
-    """Make a throw-away environment with kernel-iso and these requirements; return its interpreter."""
-
-    def make(*requirements: str) -> str:
-        folder = tmp_path / "venv"
-        uv = backends.uv_path()
-        subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(folder)], check=True)
-        made = str(folder / "bin" / "python")
-        subprocess.run([uv, "pip", "install", "-q", "--python", made, str(ROOT), *requirements], check=True)
-        return made
-
-    return make
 
 
 def looked_at(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from kernel_iso.engine import Engine, environments, laying, preparing, saving, t
 from kernel_iso.model import Lock
 from kernel_iso.notebooks import OpenDocument
 
+EXTENSION = Path(__file__).parents[2] / "labextension"
 BLOCK = '# /// script\n# dependencies = ["blue"]\n# ///'
 
 
@@ -72,10 +74,10 @@ def save(server: Server, name: str, notebook: dict[str, Any]) -> bytes:
     return (server.root / name).read_bytes()
 
 
-def laid(engine: Engine, path: Path, notebook: dict[str, Any]) -> dict[str, Any]:
+def laid(engine: Engine, path: Path, notebook: dict[str, Any], *, wanted: bool = True) -> dict[str, Any]:
     """What of ours a save puts into a notebook."""
     document = OpenDocument(path, notebook)
-    saving.lay_lock(engine, targets.Target(kind="notebook", path=str(path), document=document))
+    saving.lay_lock(engine, targets.Target(kind="notebook", path=str(path), document=document), wanted=wanted)
     found: dict[str, Any] = document.changes().get("metadata", notebook["metadata"]["kernel_iso"])
     return found
 
@@ -168,6 +170,55 @@ def test_no_lock_is_laid_where(engine: Engine, environ: dict[str, str], tmp_path
         config = str(tmp_path / "policy.toml")
         engine = Engine.open({**environ, "KERNEL_ISO_CONFIG": config, "KERNEL_ISO_LOCK_ON_SAVE": "no"})
     assert laid(engine, path, asked) == {"id": "n1"}
+
+
+@pytest.mark.parametrize(("locked", "laid_there"), [([], False), (["lock_on_save"], True)])
+def test_who_does_not_want_the_lock_gets_none_unless_the_policy_is_locked(
+    engine: Engine, environ: dict[str, str], tmp_path: Path, locked: list[str], laid_there: bool
+) -> None:
+    """What an administrator has fixed counts; everywhere else both have to say so."""
+    path = tmp_path / "a.ipynb"
+    made(engine, path, content())
+    config = {**environ, "KERNEL_ISO_CONFIG": str(tmp_path / "policy.toml")}
+    fixed = Engine.open(config, server={"locked": locked})
+    assert ("lock" in laid(fixed, path, content(), wanted=False)) is laid_there
+    none = Engine.open(config, server={"lock_on_save": False, "locked": locked})
+    assert "lock" not in laid(none, path, content(), wanted=True)
+
+
+def test_the_settings_editor_says_whether_a_save_lays_the_lock(
+    tmp_path_factory: pytest.TempPathFactory, index: Wheelhouse
+) -> None:
+    """At the next save, in a server that JupyterLab belongs to; and a default of the administrator's counts as well."""
+    pytest.importorskip("jupyterlab")
+    folder = tmp_path_factory.mktemp("server") / "settings"
+    ours = folder / "share" / "labextensions" / "kernel-iso"
+    shutil.copytree(EXTENSION / "schema", ours / "schemas" / "kernel-iso")
+    shutil.copy(EXTENSION / "package.json", ours)
+    (folder / "policy.toml").write_text(policy(index) + f'store = "{folder / "store"}"\n')
+    option = "--ServerApp.jpserver_extensions={'kernel_iso': True, 'jupyterlab': True}"
+    defaults = folder / "app" / "settings" / "overrides.json"
+    with running(
+        folder,
+        option,
+        f"--LabApp.app_settings_dir={defaults.parent}",
+        PYTHONPATH="",
+        KERNEL_ISO_CONFIG=str(folder / "policy.toml"),
+        JUPYTER_PATH=str(folder / "share"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / "chosen"),
+    ) as server:
+        save(server, "a.ipynb", content("1 + 1"))
+        ended(server, post(server, "add", path="a.ipynb", arguments={"packages": ["blue"]})[1]["key"])
+        page = json.loads((server.root / "a.ipynb").read_text())
+        assert "lock" not in page["metadata"]["kernel_iso"]
+        chosen = "/lab/api/settings/kernel-iso:panel"
+        for raw, there in (('{"lockOnSave": false}', False), ("{/* as it is */}", True)):
+            assert server.request("PUT", chosen, {"raw": raw})[0] == 204
+            saved = json.loads(save(server, "a.ipynb", page))
+            assert ("lock" in saved["metadata"]["kernel_iso"]) is there
+        defaults.parent.mkdir(parents=True)
+        defaults.write_text('{"kernel-iso:panel": {"lockOnSave": false}}')
+        assert "lock" not in json.loads(save(server, "a.ipynb", page))["metadata"]["kernel_iso"]
 
 
 def test_a_notebook_in_a_named_environment_carries_what_that_asks_and_its_lock(

@@ -177,7 +177,7 @@ def test_the_worker_answers_in_lines(work: Path) -> None:
         )  # fmt: skip
         answers.append((done.returncode, [json.loads(line) for line in done.stdout.splitlines()]))
     cells = [{"tell": ["cell 1", 0, 2, "cells"]}, {"tell": ["cell 2", 1, 2, "cells"]}]
-    result = {"result": {"output": str(work / "out.ipynb"), "cells": 2, "failed": None}}
+    result = {"result": {"output": str(work / "out.ipynb"), "cells": 2, "failed": None, "failures": []}}
     assert answers[0] == (0, [*cells, result])
     assert (answers[1][0], answers[1][1][0]["error"]["code"]) == (8, "not-approved")
 
@@ -186,7 +186,7 @@ def test_the_worker_executes_writes_and_stamps(here: Path) -> None:
     """It tells each cell, writes the executed notebook with the stamp, and leaves the source as it was."""
     before = (here / "one.ipynb").read_bytes()
     result = worker(here, stamp={"lock": "abc", "python": "3.12.1"})
-    assert result == {"output": str(here / "out.ipynb"), "cells": 2, "failed": None}
+    assert result == {"output": str(here / "out.ipynb"), "cells": 2, "failed": None, "failures": []}
     out = nbformat.read(here / "out.ipynb", as_version=4)
     assert out.metadata.kernel_iso.run == {"lock": "abc", "python": "3.12.1"}
     assert out.cells[1].outputs[0].data["text/plain"] == "'one'"

@@ -1,6 +1,6 @@
 import { YNotebook } from '@jupyter/ydoc';
 
-import { apply, documentOf, isOurs } from '../document';
+import { apply, documentOf, isOurs, placeAmong } from '../document';
 
 // Yjs warns of every cell that is made before it is in a document, as JupyterLab's own library makes them.
 beforeAll(() => jest.spyOn(console, 'warn').mockImplementation(() => undefined));
@@ -28,6 +28,16 @@ function notebook(metadata: object = { kernelspec: { name: 'iso', display_name: 
 const sources = (shared: YNotebook) => shared.cells.map(cell => cell.getSource());
 
 describe('the open notebook', () => {
+  it('knows its place among the pages that share it', () => {
+    const shared = notebook();
+    expect([placeAmong(shared), placeAmong({})]).toEqual([0, 0]);
+    const { awareness } = shared;
+    awareness.states.set(awareness.clientID + 1, {});
+    expect(placeAmong(shared)).toBe(0);
+    awareness.states.set(awareness.clientID - 1, {});
+    expect(placeAmong(shared)).toBe(1);
+  });
+
   it('is sent whole, without its outputs', () => {
     expect(documentOf(notebook())).toEqual({
       metadata: { kernelspec: { name: 'iso', display_name: 'iso' }, odd: { é: [1, 2] } },

@@ -5,6 +5,7 @@ import { Client, IsoRequestError } from '../client';
 import { NotebookModel } from '../notebook';
 import type { Job, Review } from '../results';
 import { status } from '../state';
+import { tried } from '../trying';
 import type { Open } from '../watching';
 import type { BusEvent, IsoErrorJson } from '../wire';
 
@@ -270,6 +271,24 @@ describe('an edit', () => {
     model.dispose();
   });
 
+  it('of another place is left to the first of the pages that share the notebook', async () => {
+    const { open, shared } = page('iso');
+    const { client, asked } = server({ take: takes({ taken: [] }) });
+    const model = new NotebookModel(open, client);
+    await model.begun;
+    asked.length = 0;
+    jest.useFakeTimers();
+    const { awareness } = shared;
+    awareness.states.set(awareness.clientID - 1, {});
+    model.take(event({ phase: 'edit', path: 'work/n.ipynb' }));
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(asked).not.toContain('take');
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(asked).toContain('take');
+    jest.useRealTimers();
+    model.dispose();
+  });
+
   it('that fails shows its three lines', async () => {
     const { client } = server({ add: { key: 'j' }, job: job({ state: 'failed', error: ERROR }) });
     const model = new NotebookModel(page('iso').open, client);
@@ -303,10 +322,66 @@ describe('isolating', () => {
     const model = new NotebookModel(open, server(answers).client);
     await model.begun;
     await model.preview('isolate');
-    expect(model.view.preview?.changes).toEqual([{ name: 'numpy', before: '2.1', after: 'numpy==2.1' }]);
+    expect(model.view.preview?.changes).toEqual([{ name: 'numpy==2.1', after: '2.1' }]);
     answers.job = job({ result: { document: { metadata: { spec: {} }, cells: [] } } });
     await model.apply();
     expect(done).toEqual(['save', 'change iso']);
+    model.dispose();
+  });
+
+  it('names a package that a cell installs, and the imports that nothing gives', async () => {
+    const result = {
+      proposal: [{ requirement: 'blue', installed: '', import: '' }],
+      missing: ['sklearn', 'mine'],
+      suggested: { sklearn: 'scikit-learn' }
+    };
+    const model = new NotebookModel(page('python3').open, server({ isolate: { key: 'j' }, job: job({ result }) }).client);
+    await model.begun;
+    await model.preview('isolate');
+    expect(model.view.preview).toMatchObject({
+      changes: [{ name: 'blue', after: '' }],
+      missing: [{ name: 'sklearn', near: 'scikit-learn' }, { name: 'mine', near: '' }]
+    });
+    model.dispose();
+  });
+
+  it('is tried by a run that changes neither the notebook nor its kernel', async () => {
+    const { done, open, shared } = page('python3');
+    const proposal = [{ requirement: 'numpy==2.1', installed: '2.1', import: 'numpy' }];
+    const answers: Record<string, unknown> = {
+      isolate: { key: 'j' }, job: job({ verb: 'isolate', result: { proposal } })
+    };
+    const { client, given } = server(answers);
+    const model = new NotebookModel(open, client);
+    await model.begun;
+    await model.preview('isolate');
+    const shown = model.view.preview;
+    const before = JSON.stringify(shared.toJSON());
+    const failures = [{ cell: 2, ename: 'KeyError', evalue: "'a'" }];
+    answers.isolate = { key: 'k' };
+    answers.job = job({ key: 'k', verb: 'isolate', at: 2, result: { proposal, tried: { cells: 3, failures } } });
+    await model.try();
+    expect(given.at(-1)).toEqual({ python: '/usr/bin/python3', trial: true });
+    expect(tried(model.state)).toMatchObject({ cells: 3, failures });
+    expect([done, JSON.stringify(shared.toJSON()), model.view.preview]).toEqual([[], before, shown]);
+    model.dispose();
+  });
+
+  it('goes on after a reload: what was tried is known, what was applied changes the kernel', async () => {
+    const proposal = [{ requirement: 'numpy==2.1' }];
+    const result = { proposal, tried: { cells: 3, failures: [] } };
+    const over = job({ verb: 'isolate', result });
+    const other = new NotebookModel(page('python3').open, server({ jobs: [over] }).client);
+    await other.begun;
+    expect(tried(other.state)).toMatchObject({ cells: 3, failures: [] });
+    other.dispose();
+    const { done, open } = page('python3');
+    const going = job({ verb: 'isolate', state: 'running' });
+    const applied = job({ verb: 'isolate', result: { proposal, written: 'n.ipynb' } });
+    const model = new NotebookModel(open, server({ jobs: [going], job: applied, take: takes() }).client);
+    await model.begun;
+    await new Promise(resolve => setTimeout(resolve, 0));
+    expect(done).toEqual(['change iso']);
     model.dispose();
   });
 });

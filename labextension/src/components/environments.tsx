@@ -12,6 +12,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import { useState } from 'react';
 import type { ReactElement } from 'react';
 
+import { Note } from './bits';
 import { NameForm } from './nameform';
 import { ago, printable } from './texts';
 import type { Environment, Generation } from '../results';
@@ -20,7 +21,7 @@ const PYTHONS = ['3.14', '3.13', '3.12', '3.11', '3.10', '3.9'];
 const ACCELERATORS = ['auto', 'cpu', 'cu126', 'cu128', 'cu130', 'xpu', 'mps'];
 
 /**
- * Python and accelerator, lock, undo and redo.
+ * Python and accelerator, lock, undo and redo; `note` is what else to know of a lock.
  *
  * `python` and `accelerator` are what the notebook declares ("" leaves the choice to the policy); `pythons` and
  * `accelerators` are what can be chosen.
@@ -37,9 +38,10 @@ export function EnvironmentActions(props: {
   onAccelerator: (accelerator: string) => void;
   generations: readonly Generation[];
   busy: boolean;
+  note?: string;
   trans: TranslationBundle;
 }): ReactElement {
-  const { busy, generations, trans } = props;
+  const { busy, generations, note, trans } = props;
   const place = generations.findIndex(item => item.current);
   const former = place > 0 ? generations[place - 1] : undefined;
   const later = place >= 0 && place < generations.length - 1;
@@ -50,7 +52,7 @@ export function EnvironmentActions(props: {
           label={trans.__('Python')}
           value={props.python}
           values={props.pythons ?? PYTHONS}
-          none={trans.__('as the policy says')}
+          none={trans.__('by policy')}
           disabled={busy}
           onChange={props.onPython}
         />
@@ -98,6 +100,7 @@ export function EnvironmentActions(props: {
             )
           : trans.__('There is no former generation to go back to.')}
       </p>
+      {note && <Note level="note">{printable(note)}</Note>}
     </div>
   );
 }

@@ -14,5 +14,6 @@ export type { Progressing } from './progress';
 export { ReviewView } from './reviewview';
 export { RunsOn } from './runson';
 export { Empty, Section } from './section';
+export { AboutProposal, TriedRun } from './tried';
 export { Why } from './why';
 export { Widgets } from './widgets';

@@ -2,17 +2,22 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Button } from '@jupyterlab/ui-components';
-import type { ReactElement } from 'react';
+import type { ReactElement, ReactNode } from 'react';
 
 import { printable } from './texts';
 import type { Change } from '../results';
 
-/** Everything that an edit would install, change and remove; nothing happens before *Apply*. */
+/**
+ * Everything that an edit would install, change and remove; nothing happens before *Apply*. Where it can be tried by a
+ * run there is `onTry`; `children` are what else is to be known before it is applied.
+ */
 export function Preview(props: {
   action: string;
   changes: readonly Change[];
   busy: boolean;
   onApply: () => void;
+  onTry?: () => void;
+  children?: ReactNode;
   onCancel: () => void;
   trans: TranslationBundle;
 }): ReactElement {
@@ -39,24 +44,7 @@ export function Preview(props: {
       aria-label={trans.__('What would change')}
     >
       <p role="status" className="jp-kernelIso-previewTitle">
-        {changes.some(item => item.choice)
-          ? trans._n(
-              '%2: %1 change',
-              '%2: %1 changes',
-              changes.length,
-              wordOf(props.action, trans)
-            )
-          : changes.length
-          ? trans._n(
-              '%2: %1 package would change',
-              '%2: %1 packages would change',
-              changes.length,
-              wordOf(props.action, trans)
-            )
-          : trans.__(
-              '%1: no installed package would change',
-              wordOf(props.action, trans)
-            )}
+        {titleOf(props.action, changes, trans)}
       </p>
       {groups.map(
         ([sign, title, items]) =>
@@ -83,6 +71,7 @@ export function Preview(props: {
             </div>
           )
       )}
+      {props.children}
       <div className="jp-kernelIso-buttons">
         <Button
           small
@@ -92,6 +81,17 @@ export function Preview(props: {
         >
           {trans.__('Apply')}
         </Button>
+        {props.onTry && (
+          <Button
+            small
+            className="jp-mod-styled jp-mod-reject"
+            disabled={props.busy}
+            title={trans.__('Run a copy of the notebook in this environment')}
+            onClick={props.onTry}
+          >
+            {trans.__('Try')}
+          </Button>
+        )}
         <Button
           small
           className="jp-mod-styled jp-mod-reject"
@@ -102,6 +102,36 @@ export function Preview(props: {
       </div>
     </div>
   );
+}
+
+function titleOf(
+  action: string,
+  changes: readonly Change[],
+  trans: TranslationBundle
+): string {
+  const count = changes.length;
+  const word = wordOf(action, trans);
+  if (changes.some(item => item.choice)) {
+    return trans._n('%2: %1 change', '%2: %1 changes', count, word);
+  }
+  if (action === 'isolate') {
+    return count
+      ? trans._n(
+          '%2: %1 package would be declared',
+          '%2: %1 packages would be declared',
+          count,
+          word
+        )
+      : trans.__('%1: nothing is to be declared', word);
+  }
+  return count
+    ? trans._n(
+        '%2: %1 package would change',
+        '%2: %1 packages would change',
+        count,
+        word
+      )
+    : trans.__('%1: no installed package would change', word);
 }
 
 function versionsOf(item: Change): string {

@@ -45,6 +45,11 @@ describe('EnvironmentActions', () => {
     return heard;
   };
 
+  it('says what else is to be known of a lock', () => {
+    shown({ note: 'A save puts no lock into the notebook' });
+    expect(text()).toContain('A save puts no lock into the notebook');
+  });
+
   it('chooses Python and accelerator, and keeps a declaration that is none of the usual ones', async () => {
     const { onAccelerator, onPython } = shown();
     const python = screen.getByRole<HTMLSelectElement>('combobox', {
@@ -55,7 +60,7 @@ describe('EnvironmentActions', () => {
     });
     expect([python.value, accelerator.value]).toEqual(['>=3.11,<3.14', 'auto']);
     await userEvent.selectOptions(python, '3.12');
-    await userEvent.selectOptions(python, 'as the policy says');
+    await userEvent.selectOptions(python, 'by policy');
     await userEvent.selectOptions(accelerator, 'cpu');
     expect([onPython.mock.calls, onAccelerator.mock.calls]).toEqual([
       [['3.12'], ['']],
