@@ -41,6 +41,16 @@ class Foreign:
     channels: tuple[str, ...] = ()
     platform: str = ""
 
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """What comes from PyPI, as requirements: "name==version"."""
+        return tuple(f"{each.name}=={each.version}" for each in self.wheels)
+
+    @property
+    def hashes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The only hashes allowed for it, as `Spec.hashes` has them."""
+        return tuple((each.name, (f"sha256:{each.sha256}",)) for each in self.wheels)
+
 
 def artefact(url: str, sha256: str, where: str, name: str) -> Artefact:
     """The package at an address, without the login that may be in it; raises `SpecError` (`bad-lock`)."""
