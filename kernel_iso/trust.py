@@ -22,8 +22,10 @@ SECRET_BYTES = 32
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def covers(spec: Spec, locks: Sequence[str] = (), indexes: Iterable[Index] = ()) -> str:
-    """The digest that an approval is given for: what the Spec asks, the locks that lie with it, the indexes.
+def covers(
+    spec: Spec, locks: Sequence[str] = (), indexes: Iterable[Index] = (), channels: Iterable[str] = ()
+) -> str:
+    """The digest that an approval is given for: what the Spec asks, the locks that lie with it, indexes and channels.
 
     Changing any of them asks again; where the Spec was read does not matter, so that the same wishes are
     approved wherever they lie.
@@ -32,7 +34,10 @@ def covers(spec: Spec, locks: Sequence[str] = (), indexes: Iterable[Index] = ())
     False
     """
     places = [[index.name, index.url] for index in indexes]
-    return digest({"approval": {"spec": spec.meaning(), "locks": list(locks), "indexes": places}})
+    about = {"spec": spec.meaning(), "locks": list(locks), "indexes": places}
+    if named := list(channels):
+        about["channels"] = named
+    return digest({"approval": about})
 
 
 def trusted_folder(path: Path, policy: Policy) -> bool:

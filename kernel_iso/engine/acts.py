@@ -28,8 +28,8 @@ from kernel_iso.engine.doctoring import reporting
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
-from kernel_iso.errors import SpecError
 from kernel_iso.model import Machine
+from kernel_iso.processes import redact
 
 Arguments = Mapping[str, Any]
 
@@ -78,7 +78,7 @@ def plan(engine: Engine, arguments: Arguments) -> Outcome:
     approved = preparing.is_approved(engine, wish)
     lines = [
         f"{wish.target.label}: Python {made.python.version}, {made.backend}",
-        "asks for: " + (", ".join(made.requirements) or "nothing beyond the kernel"),
+        "asks for: " + (", ".join((*made.conda, *made.requirements)) or "nothing beyond the kernel"),
         *(f"  {reason.text}" for reason in made.reasons),
     ]
     if not approved:
@@ -153,15 +153,6 @@ def run(engine: Engine, arguments: Arguments) -> Outcome:
     return Outcome(data=result | {"prefix": ready.prefix.key}, text=text, status=status)
 
 
-def _split(engine: Engine, arguments: Arguments) -> tuple[Target, tuple[str, ...]]:
-    """A notebook named first among the packages is the target: `kernel-iso add analysis.ipynb polars`."""
-    words = [*(arguments.get("packages") or ())]
-    if words and words[0].endswith((".ipynb", ".py")) and not arguments.get("name"):
-        return target_of(engine, {**arguments, "target": words[0]}), tuple(words[1:])
-    named = arguments.get("notebook") or arguments.get("target")
-    return target_of(engine, {**arguments, "target": named}), tuple(words)
-
-
 def edit_told(edited: editing.Edited, target: Target, *, dry: bool) -> Outcome:
     """What an edit did, or would do."""
     data: dict[str, Any] = {
@@ -176,43 +167,6 @@ def edit_told(edited: editing.Edited, target: Target, *, dry: bool) -> Outcome:
         data["ready"], text = ready_told(edited.ready)
         lines += [text] + ([f"written to {edited.written}"] if edited.written else [])
     return Outcome(data=data, text="\n".join(line for line in lines if line))
-
-
-def add(engine: Engine, arguments: Arguments) -> Outcome:
-    """Declare and install more."""
-    target, words = _split(engine, arguments)
-    dry = bool(arguments.get("dry"))
-    edited = editing.add(engine, target, words, here=bool(arguments.get("here")), dry=dry)
-    return edit_told(edited, target, dry=dry)
-
-
-def remove(engine: Engine, arguments: Arguments) -> Outcome:
-    """Declare and install less."""
-    target, words = _split(engine, arguments)
-    dry = bool(arguments.get("dry"))
-    edited = editing.remove(engine, target, words, here=bool(arguments.get("here")), dry=dry)
-    return edit_told(edited, target, dry=dry)
-
-
-def choose(engine: Engine, arguments: Arguments) -> Outcome:
-    """Ask for another Python or accelerator."""
-    target, dry = target_of(engine, arguments), bool(arguments.get("dry"))
-    edited = editing.choose(
-        engine,
-        target,
-        python=str(arguments.get("python") or ""),
-        accelerator=str(arguments.get("accelerator") or ""),
-        here=bool(arguments.get("here")),
-        dry=dry,
-    )
-    return edit_told(edited, target, dry=dry)
-
-
-def upgrade(engine: Engine, arguments: Arguments) -> Outcome:
-    """Lock again with newer versions."""
-    target, words = _split(engine, arguments)
-    dry = bool(arguments.get("dry"))
-    return edit_told(editing.upgrade(engine, target, words, dry=dry), target, dry=dry)
 
 
 def take(engine: Engine, arguments: Arguments) -> Outcome:
@@ -252,6 +206,7 @@ def trust(engine: Engine, arguments: Arguments) -> Outcome:
         *(f"  constraint {item}" for item in spec.constraints),
         *(f"  a lock in {found.where}" for found in wish.locks),
         *(f"  index {index.name}: {index.url}" for index in spec.indexes),
+        *(f"  channel {redact(name)}" for name in spec.channels),
         *(f"  variable {name}={value}" for name, value in spec.env),
         f"digest {digest}",
     ]
@@ -320,31 +275,20 @@ def shell(engine: Engine, arguments: Arguments) -> Outcome:
     return Outcome(data=result, status=result["status"])
 
 
-def create(engine: Engine, arguments: Arguments) -> Outcome:
-    """Create a named environment."""
-    name = arguments.get("environment") or ""
-    if not name:
-        raise SpecError(
-            "nothing-named", "cannot create", "no name was given", "kernel-iso env create vision torch"
-        )
-    ready = environments.create(
-        engine, name, arguments.get("packages") or (), python=arguments.get("python") or "",
-        source=arguments.get("source") or "", prefix=arguments.get("prefix") or "", cwd=str(Path.cwd()),
-    )  # fmt: skip
-    data, text = ready_told(ready)
-    return Outcome(
-        data=data | {"name": name}, text=f'{name}: {text}\nchoose the kernel "Isolated: {name}", or -n {name}'
-    )
-
-
 def listing(engine: Engine, arguments: Arguments) -> Outcome:
     """List the named environments."""
     rows, lines = [], []
     for owner, prefix in environments.listed(engine):
+        kind = "conda, " if prefix and prefix.backend == "conda" else ""
         about = (
-            f"Python {prefix.version}, {len(prefix.packages)} packages" if prefix else "not made at present"
+            f"Python {prefix.version}, {kind}{len(prefix.packages)} packages"
+            if prefix
+            else "not made at present"
         )
-        rows.append({"name": owner.id, "prefix": prefix.path if prefix else "", "about": about})
+        backend = prefix.backend if prefix else ""
+        rows.append(
+            {"name": owner.id, "prefix": prefix.path if prefix else "", "about": about, "backend": backend}
+        )
         lines.append(f"{owner.id:<24} {about}")
     return Outcome(
         data={"environments": rows},

@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from kernel_iso.backends.conda import prefixes
 from kernel_iso.engine import editing, inspecting, isolating
 from kernel_iso.engine.acts import Arguments, edit_told, target_of
 from kernel_iso.engine.context import Engine
@@ -62,6 +63,8 @@ def _noted(prefix: Prefix, names: set[str]) -> tuple[set[str], set[str]]:
             continue
         if item.read_text("REQUESTED") is not None:
             asked.add(name)
+        if (item.read_text("INSTALLER") or "").strip() == prefixes.INSTALLER:
+            continue  # its address is that of the folder in which somebody built the package
         # PEP 610: what came from an index has no such file, and what came from an archive could be had again.
         if (address := item.read_text("direct_url.json")) and "archive_info" not in json.loads(address):
             local.add(name)
@@ -70,6 +73,8 @@ def _noted(prefix: Prefix, names: set[str]) -> tuple[set[str], set[str]]:
 
 def adopt(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: bool = False) -> Edited:
     """Declare what was installed by hand (all of it, or `names`) and make the next generation with these versions.
+
+    What a conda installed is declared as conda's, all other as PyPI's, also where it stands for a package of conda's.
 
     Raises `SpecError` (`nothing-to-adopt`), and whatever `editing.add` raises.
     """
@@ -86,14 +91,17 @@ def adopt(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: boo
         raise SpecError(
             "nothing-to-adopt", f"cannot adopt {what}", because, "kernel-iso diff   shows what differs"
         )
-    requirements = [isolating.bounded(name, there[name]) for name in chosen]
+    own = {item.name for item in found.wanted if item.installer == prefixes.INSTALLER}
+    requirements = [isolating.bounded(name, there[name]) for name in chosen if name not in own]
+    conda = [f"{name}={there[name]}" for name in chosen if name in own]
     keep = isolating.as_lock({item.name: item.version for item in found.installed})
-    return editing.add(engine, target, requirements, keep=keep, dry=dry)
+    return editing.add(engine, target, requirements, conda=False, conda_too=conda, keep=keep, dry=dry)
 
 
 def adopted(engine: Engine, arguments: Arguments) -> Outcome:
     """Adopt what was installed by hand."""
-    target, dry = target_of(engine, arguments), bool(arguments.get("dry"))
+    named = arguments.get("notebook") or arguments.get("target")
+    target, dry = target_of(engine, {**arguments, "target": named}), bool(arguments.get("dry"))
     names = tuple(arguments.get("names") or ())
     return edit_told(adopt(engine, target, names, dry=dry), target, dry=dry)
 

@@ -17,7 +17,7 @@ import msgspec
 
 from kernel_iso import accelerators, planning
 from kernel_iso.backends import uv
-from kernel_iso.engine import drifting, fitting, parting, preparing
+from kernel_iso.engine import drifting, fitting, held, parting, preparing
 from kernel_iso.engine.auditing import audit
 from kernel_iso.engine.context import Engine
 from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecError
@@ -106,7 +106,7 @@ def _settled(engine: Engine, folder: Folder, wish: Wish, former: Asked | None) -
     machine = preparing.machine_here(engine)
     spec = _spec(wish, former, str(folder.path))
     engine = replace(engine, policy=_policy(engine.policy, spec))
-    preferences = fitting.preferences(former.lock if former else None)
+    preferences = held.preferences(former.lock if former else None)
     names = {name for step in wish.steps for name in step.builds}
     if names:
         _allowed(engine.policy)

@@ -9,6 +9,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from kernel_iso.engine import held
 from kernel_iso.engine.fitting import pinned_versions
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Record, Spec
@@ -49,7 +50,9 @@ def pins(locks: Iterable[FoundLock]) -> dict[str, str]:
         try:
             if lock.kind == "kernel-iso":
                 whole = Lock.from_text(lock.text)
-                texts = [part.text for part in whole.parts if part.kind == "pylock"] + [whole.detached]
+                texts = [whole.detached]
+                for part in whole.parts:
+                    found |= held.versions(part)
             else:
                 texts = [lock.text] if lock.kind == "pylock" else []
             for text in texts:

@@ -74,7 +74,7 @@ def as_prefix(engine: Engine, found: Discovered) -> Prefix:
     last = engine.store.find(owner.now.key) if owner and owner.now else None
     return Prefix(
         key=last.key if last else "", path=found.path, python=found.python, version=found.version.rstrip("t"),
-        backend="uv", owner=name, companions=last.companions if last else "",
+        backend=fitting.CONDA if found.kind == "conda" else "uv", owner=name, companions=last.companions if last else "",
         companions_first=bool(last and last.companions_first),
         packages=tuple(Package(name=name, version=version) for name, version in found.kernel),
     )  # fmt: skip
@@ -232,9 +232,14 @@ def _plan(engine: Engine, found: Discovered, prefix: Prefix) -> Plan:
     return Plan(
         backend=prefix.backend,
         python=Python(version=prefix.version, path=found.python, source=found.tool),
-        env=activating.variables(found, engine.run("launch")) if found.kind == "conda" else (),
+        env=_activated(engine, found, prefix) if found.kind == "conda" else (),
         reasons=tuple(reasons),
     )
+
+
+def _activated(engine: Engine, found: Discovered, prefix: Prefix) -> tuple[tuple[str, str], ...]:
+    folder = Path(prefix.path) / fitting.GUEST
+    return activating.kept(folder, Path(found.path), found.name, found.python, engine.run("launch"))
 
 
 def environment(ready: Ready, environ: Mapping[str, str], *, system: str = "") -> dict[str, str]:
@@ -244,10 +249,7 @@ def environment(ready: Ready, environ: Mapping[str, str], *, system: str = "") -
     made = kernel_environment(
         environ, prefix=path, python=ready.prefix.python, os=system, env=tuple(env.items())
     )
-    if "CONDA_PREFIX" in env:
-        del made["VIRTUAL_ENV"]
-        made["PATH"] = activating.path(made["PATH"], path, system)
-    return made
+    return activating.activated(made, path, system) if "CONDA_PREFIX" in env else made
 
 
 Realise = Callable[[Engine, Target], Ready]

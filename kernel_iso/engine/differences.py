@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from kernel_iso.engine import held
 from kernel_iso.engine.fitting import pinned_versions
 from kernel_iso.model import Lock, Record, Spec
 
@@ -33,7 +34,7 @@ def versions(lock: Lock | None, platform: str = "", accelerator: str = "") -> di
         return {}
     part = (lock.part(platform, accelerator) if platform else None) or lock.parts[0]
     found = pinned_versions(lock.detached) if lock.detached else {}
-    return found | (pinned_versions(part.text) if part.kind == "pylock" else {})
+    return found | held.versions(part)
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

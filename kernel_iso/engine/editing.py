@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -10,14 +10,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from kernel_iso import notebooks
-from kernel_iso.engine import borrowing, fitting, handing, preparing, recording
+from kernel_iso.engine import borrowing, handing, held, preparing, recording, wanting
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import Change, between, difference, versions
 from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import SpecError
-from kernel_iso.model import Lock, Machine, Plan, Spec
+from kernel_iso.model import Lock, Machine, Plan, Spec, conda_specs
 from kernel_iso.store import Edit
 
 
@@ -54,32 +54,57 @@ def add(
     target: Target,
     requirements: Sequence[str],
     *,
+    conda: bool | None = None,
+    channels: Sequence[str] = (),
+    conda_too: Sequence[str] = (),
     here: bool = False,
     dry: bool = False,
     keep: Lock | None = None,
 ) -> Edited:
     """Declare more requirements (one that is declared already is replaced) and make the next generation.
 
-    The new set is locked before anything is written: where it cannot be, nothing changes. `here` keeps the
-    change in the notebook where a project file declares. The versions of `keep` are kept where they fit (default: those of
-    the present lock). Raises every kind of error.
+    They are conda packages or PyPI's as `wanting.added` decides, and `channels` are those to ask for conda packages;
+    `conda_too` are conda's in any case. The new set is locked before anything is written: where it cannot be, nothing
+    changes. `here` keeps the change in the notebook where a project file declares. The versions of `keep` are kept where
+    they fit (default: those of the present lock). Raises every kind of error.
     """
-    wanted = tuple(notebooks.requirement(item) for item in requirements)
-    if not wanted:
+    if not requirements and not channels and not conda_too:
         raise SpecError("nothing-named", "cannot add", "no package was named", "kernel-iso add polars")
-    return _edit(engine, target, Edit(add=wanted, here=here), dry=dry, keep=keep)
+
+    def wanted(spec: Spec) -> Edit:
+        edit = wanting.added(
+            spec, requirements, target.label, conda=conda, channels=channels, known=engine.policy.channels
+        )
+        more = wanting.added(spec, conda_too, target.label, conda=True)
+        return msgspec.structs.replace(
+            edit, conda=(*edit.conda, *more.conda), remove=(*edit.remove, *more.remove)
+        )
+
+    return _edit(engine, target, wanted, here=here, dry=dry, keep=keep)
 
 
 def remove(
-    engine: Engine, target: Target, names: Sequence[str], *, here: bool = False, dry: bool = False
+    engine: Engine,
+    target: Target,
+    names: Sequence[str],
+    *,
+    channels: Sequence[str] = (),
+    here: bool = False,
+    dry: bool = False,
 ) -> Edited:
-    """Declare these requirements no longer, and make the next generation.
+    """Declare these packages, conda's and PyPI's, and channels no longer, and make the next generation.
 
     Raises `SpecError` (`not-declared`) for a name that the Spec does not declare.
     """
-    if not names:
+    if not names and not channels:
         raise SpecError("nothing-named", "cannot remove", "no package was named", "kernel-iso remove polars")
-    return _edit(engine, target, Edit(remove=tuple(names), here=here), dry=dry)
+    return _edit(
+        engine,
+        target,
+        lambda spec: wanting.removed(spec, names, target.label, channels=channels),
+        here=here,
+        dry=dry,
+    )
 
 
 def choose(
@@ -107,9 +132,8 @@ def choose(
     edit = Edit(
         python=wanted if python else None,
         accelerator=notebooks.accelerator(accelerator) if accelerator else None,
-        here=here,
     )
-    return _edit(engine, target, edit, dry=dry)
+    return _edit(engine, target, lambda _: edit, here=here, dry=dry)
 
 
 def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str) -> Spec:
@@ -121,34 +145,41 @@ def changed(spec: Spec, added: Sequence[str], removed: Sequence[str], label: str
     declared = {canonicalize_name(Requirement(item).name): item for item in spec.requirements}
     for name in removed:
         if declared.pop(canonicalize_name(name), None) is None:
-            raise SpecError(
-                "not-declared",
-                f"cannot remove `{name}` from `{label}`",
-                "it is not declared there; declared are: " + (", ".join(spec.requirements) or "no packages"),
-                f"kernel-iso tree --why {name}   shows what needs it",
-            )
+            wanting.not_declared(name, spec.requirements, label)
     for item in added:
         declared[canonicalize_name(Requirement(item).name)] = item
     return msgspec.structs.replace(spec, requirements=tuple(declared.values()))
 
 
-def _asked(spec: Spec, edit: Edit, label: str) -> Spec:
+def asked(spec: Spec, edit: Edit, label: str) -> Spec:
     """The Spec as an edit changes it."""
     spec = changed(spec, edit.add, edit.remove, label)
+    channels = [item for item in spec.channels if item not in edit.channels_remove]
     return msgspec.structs.replace(
         spec,
+        conda=conda_specs.replaced(conda_specs.without(spec.conda, edit.conda_remove), edit.conda),
+        channels=tuple(dict.fromkeys((*channels, *edit.channels))),
         python=spec.python if edit.python is None else edit.python,
         accelerator=edit.accelerator or spec.accelerator,
     )
 
 
-def _edit(engine: Engine, target: Target, edit: Edit, *, dry: bool, keep: Lock | None = None) -> Edited:
+def _edit(
+    engine: Engine,
+    target: Target,
+    wanted: Callable[[Spec], Edit],
+    *,
+    here: bool,
+    dry: bool,
+    keep: Lock | None = None,
+) -> Edited:
     page = handing.in_page(engine, target)
     wish = preparing.read(engine, page)
     borrowing.refuse(engine, wish)
     preparing.require_approval(engine, wish)
-    spec, own = _asked(wish.spec, edit, target.label), wish.owner_kind == "notebook"
-    edit = msgspec.structs.replace(edit, id=wish.owner if own else "")
+    edit, own = wanted(wish.spec), wish.owner_kind == "notebook"
+    spec = asked(wish.spec, edit, target.label)
+    edit = msgspec.structs.replace(edit, here=here, id=wish.owner if own else "")
     if wish.reading is not None and own:
         # A place that cannot be edited is told before anything is resolved, and what it asks then is what counts.
         spec = write_edit(page, wish.reading, edit, dry=True).spec or spec
@@ -193,7 +224,7 @@ def upgrade(engine: Engine, target: Target, names: Sequence[str] = (), *, dry: b
     freed = {canonicalize_name(name) for name in names}
     kept = tuple(
         item
-        for item in fitting.preferences(former)
+        for item in held.preferences(former)
         if names and canonicalize_name(item.split("==")[0]) not in freed
     )
     run = engine.run("lock", plan.digest()[:12])
@@ -236,7 +267,7 @@ def lock_in_place(
         machine = recording.resolvable(elsewhere, machine)
     plan, locked = preparing.lock(engine, wish, preparing.make_plan(engine, wish, machine), machine)
     if missing := [tag for tag in tags if not any(part.accelerator == tag for part in locked.parts)]:
-        if not plan.build_index:
+        if not plan.build_index and not locked.parts[0].accelerator:
             raise SpecError(
                 "no-builds-to-choose",
                 f"cannot lock `{target.label}` for {', '.join(missing)}",

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from kernel_iso import notebooks
-from kernel_iso.engine import folders, preparing
+from kernel_iso.backends.condalocks import Foreign
+from kernel_iso.engine import editing, folders, preparing, reproducing, wanting
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
@@ -21,6 +22,8 @@ def create(
     name: str,
     requirements: Sequence[str] = (),
     *,
+    conda: bool | None = None,
+    channels: Sequence[str] = (),
     python: str = "",
     source: str = "",
     prefix: str = "",
@@ -28,23 +31,62 @@ def create(
 ) -> Ready:
     """Make a named environment with requirements, or with what a file, notebook or folder (`source`) declares.
 
-    With `prefix` it is found in that folder too, which is new, empty or one that showed an environment before.
+    Of a lock that conda-lock, pixi or `conda list --explicit` wrote it gets exactly what that holds.
+
+    Packages are conda's or PyPI's as `wanting.added` decides, and one like `python=3.12` is the Python. With `prefix` it
+    is found in that folder too, which is new, empty or one that showed an environment before.
 
     Raises `SpecError` (`bad-name`, `environment-exists`) and whatever preparing raises; nothing is left then.
     """
     name = engine.store.safe_name(name)
     _must_be_free(engine, name)
-    spec = Spec()
+    spec, held = Spec(), None
     if source:
-        spec = notebooks.read(Path(cwd, source).expanduser().resolve()).spec
-    wanted = tuple(notebooks.requirement(item) for item in requirements)
-    spec = msgspec.structs.replace(spec, requirements=(*spec.requirements, *wanted))
-    if python:
-        spec = msgspec.structs.replace(spec, python=python)
+        path = Path(cwd, source).expanduser().resolve()
+        if reproducing.is_lock(path):
+            held = reproducing.read(engine, path, preparing.machine_here(engine))
+        spec = reproducing.asked(held, path) if held else notebooks.read(path).spec
+    if held and (requirements or channels):
+        raise SpecError(
+            "lock-and-packages", f"cannot create the environment `{name}`",
+            f"`{source}` is a lock, which says exactly what is in it, and packages or channels were named too",
+            f"create it from the lock alone, then: kernel-iso add -n {name} …",
+        )  # fmt: skip
+    spec = declared(
+        spec, requirements, name, conda=conda, channels=channels, python=python, known=engine.policy.channels
+    )
     folder = ""
     if prefix:
         folder = str(engine.store.safe_folder(Path(cwd, prefix).expanduser()))
-    return _make(engine, name, spec, folder=folder)
+    return _make(engine, name, spec, folder=folder, held=held)
+
+
+def declared(
+    spec: Spec,
+    words: Sequence[str],
+    name: str,
+    *,
+    conda: bool | None = None,
+    channels: Sequence[str] = (),
+    python: str = "",
+    known: Sequence[str] = (),
+) -> Spec:
+    """The Spec with what was typed for a new environment; raises like `wanting.added`.
+
+    >>> made = declared(Spec(), ["python=3.12", "gdal"], "maps", channels=["conda-forge"])
+    >>> made.backend, made.python, made.conda, made.channels
+    ('conda', '3.12', ('gdal',), ('conda-forge',))
+    """
+    edit = wanting.added(spec, words, name, conda=conda, channels=channels, known=known)
+    if python and edit.python not in (None, python):
+        wanting.two_pythons((edit.python, python))
+    spec = editing.asked(spec, edit, name)
+    return msgspec.structs.replace(
+        spec,
+        python=python or spec.python,
+        # Also where nothing but a Python is asked for: what is added later goes to conda then.
+        backend="conda" if wanting.for_conda(spec, conda, channels) else spec.backend,
+    )
 
 
 def _must_be_free(engine: Engine, name: str) -> None:
@@ -57,11 +99,23 @@ def _must_be_free(engine: Engine, name: str) -> None:
         )
 
 
-def _make(engine: Engine, name: str, spec: Spec, *, folder: str = "", own: Lock | None = None) -> Ready:
+def _make(
+    engine: Engine,
+    name: str,
+    spec: Spec,
+    *,
+    folder: str = "",
+    own: Lock | None = None,
+    held: Foreign | None = None,
+) -> Ready:
     target = Target(kind="environment", name=name, why="named")
     wish = Wish(target=target, spec=spec, owner=name, owner_kind="environment", folder=folder, own_lock=own)
     machine = preparing.machine_here(engine)
-    plan, locked = preparing.lock(engine, wish, preparing.make_plan(engine, wish, machine), machine)
+    plan = preparing.make_plan(engine, wish, machine)
+    if held:
+        locked = reproducing.lock(engine, plan, held)
+    else:
+        plan, locked = preparing.lock(engine, wish, plan, machine)
     ready = preparing.build(engine, wish, plan, locked, machine)
     engine.announce()
     return ready

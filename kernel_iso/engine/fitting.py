@@ -17,16 +17,22 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from kernel_iso import backends, discovery
+from kernel_iso.backends import installed
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError, SpecError
-from kernel_iso.model import Emit, Lock, Package, Part, Plan, Prefix, Run
+from kernel_iso.model import Emit, Lock, Package, Part, Plan, Prefix, Python, Run
+from kernel_iso.model.conda_specs import conda_name
 
 GUEST = ".kernel-iso"
 """The folder in a prefix that holds what is ours; nothing in it is on the kernel's `sys.path`."""
 
 GUESTS = ("boot.py", "magics.py", "widgets.py")
 """What is copied there."""
+
+
+CONDA = "conda"
+"""The backend that brings its own Python."""
 
 
 def pinned_versions(text: str) -> dict[str, str]:
@@ -54,22 +60,12 @@ def pinned_versions(text: str) -> dict[str, str]:
         ) from None
 
 
-def preferences(former: Lock | None) -> tuple[str, ...]:
-    """What a new lock should keep where it still fits: "name==version" for each artefact of the former one."""
-    if former is None:
-        return ()
-    versions: dict[str, str] = {}
-    for part in former.parts:
-        if part.kind == "pylock":
-            versions |= pinned_versions(part.text)
-    return tuple(f"{name}=={version}" for name, version in sorted(versions.items()))
-
-
 def roles(plan: Plan, locked: Lock) -> dict[str, str]:
     """The role of each package: what was asked, and what only the kernel needs."""
     found = {name: "companion" for name in locked.companions}
     found |= {canonicalize_name(Requirement(item).name): "asked" for item in plan.requirements}
-    return found
+    # The Python that the plan chose (`planning.conda`) is no package that somebody asked for, and could take back.
+    return found | {conda_name(item): "asked" for item in plan.conda if not item.startswith("python ")}
 
 
 def with_python(engine: Engine, plan: Plan) -> Plan:
@@ -77,7 +73,7 @@ def with_python(engine: Engine, plan: Plan) -> Plan:
 
     Raises `ImpossibleError` (`python-not-fetched`) where the download failed.
     """
-    if plan.python.path:
+    if plan.python.path or plan.backend == CONDA:
         return plan
     run, wanted = engine.run("realise"), plan.python.version
     run.tell(f"fetching Python {wanted}")
@@ -93,6 +89,16 @@ def with_python(engine: Engine, plan: Plan) -> Plan:
         "uv could not download it, and it was not found on this machine",
         "install that Python, or ask for one that is there (`kernel-iso probe` lists them)",
         tail=tuple(done.stderr.splitlines()[-5:]),
+    )
+
+
+def with_own_python(plan: Plan, python: str) -> Plan:
+    """The plan for what is installed apart from conda's packages: the Python that conda has brought, and uv."""
+    if plan.backend != CONDA:
+        return plan
+    version = installed.version_of(python) or plan.python.version
+    return msgspec.structs.replace(
+        plan, backend="uv", python=Python(version=version, path=python, source=CONDA), conda=(), channels=()
     )
 
 

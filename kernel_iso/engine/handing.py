@@ -16,7 +16,7 @@ from kernel_iso.engine import preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.targets import Target
-from kernel_iso.model import Event, Spec
+from kernel_iso.model import Event, Spec, conda_specs
 from kernel_iso.notebooks import OpenDocument
 from kernel_iso.store import Edit
 
@@ -126,10 +126,21 @@ def remaining(spec: Spec, edit: Edit) -> Edit | None:
 
     >>> remaining(Spec(requirements=("a",)), Edit(add=("a",), remove=("b",))) is None
     True
+    >>> left = remaining(Spec(conda=("gdal",)), Edit(conda=("gdal>=3", "proj"), conda_remove=("geos",)))
+    >>> left.conda, left.conda_remove
+    (('gdal>=3', 'proj'), ())
     """
     present = {canonicalize_name(Requirement(item).name) for item in spec.requirements}
-    add = tuple(item for item in edit.add if item not in spec.requirements)
-    gone = tuple(name for name in edit.remove if canonicalize_name(name) in present)
-    if not (add or gone) and edit.python is None and edit.accelerator in (None, spec.accelerator):
-        return None
-    return msgspec.structs.replace(edit, add=add, remove=gone)
+    condas = {conda_specs.conda_name(item) for item in spec.conda}
+    left = msgspec.structs.replace(
+        edit,
+        add=tuple(item for item in edit.add if item not in spec.requirements),
+        remove=tuple(name for name in edit.remove if canonicalize_name(name) in present),
+        conda=tuple(item for item in edit.conda if item not in spec.conda),
+        conda_remove=tuple(name for name in edit.conda_remove if conda_specs.conda_name(name) in condas),
+        channels=tuple(item for item in edit.channels if item not in spec.channels),
+        channels_remove=tuple(item for item in edit.channels_remove if item in spec.channels),
+    )
+    lists = (left.add, left.remove, left.conda, left.conda_remove, left.channels, left.channels_remove)
+    chosen = edit.python is not None or edit.accelerator not in (None, spec.accelerator)
+    return left if chosen or any(lists) else None

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
+from kernel_iso.backends.conda import prefixes
+from kernel_iso.backends.conda.specs import pypi_name
 from kernel_iso.engine import borrowing, editing, handing, inspecting, isolating, lookups, preparing
 from kernel_iso.engine.acts import Arguments, edit_told, target_of
 from kernel_iso.engine.context import Engine
@@ -13,7 +17,8 @@ from kernel_iso.engine.isolating import Proposed
 from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
 from kernel_iso.errors import IsoError, SpecError
-from kernel_iso.model import Record
+from kernel_iso.model import Package, Record
+from kernel_iso.notebooks import conda_wish
 from kernel_iso.notebooks.imports import used
 
 
@@ -21,11 +26,19 @@ class Imports(Record, frozen=True, kw_only=True):
     """What is imported and not declared.
 
     `undeclared` are packages that are installed and give what is imported, `unknown` the names that nothing gives, with the
-    package of the index that probably does ("": none was found).
+    package of the index that probably does ("": none was found). `of_conda` are those of the undeclared that conda
+    installed, as conda dependencies; what else is to be declared is PyPI's.
     """
 
     undeclared: tuple[Proposed, ...]
     unknown: dict[str, str]
+    of_conda: dict[str, str]
+
+    @property
+    def of_pypi(self) -> list[str]:
+        """What is to be declared as PyPI's."""
+        rows = [row.requirement for row in self.undeclared if row.requirement not in self.of_conda]
+        return rows + [name for name in self.unknown.values() if name]
 
 
 def imports(engine: Engine, target: Target) -> Imports:
@@ -47,7 +60,19 @@ def imports(engine: Engine, target: Target) -> Imports:
     there = isolating.asked(engine, prefix.python, [module for module, _ in found.modules])
     own, brought = isolating.folder_modules(target, wish.spec), isolating.brought(engine)
     made = isolating.proposal(found, there, wish.spec, own, brought)
-    return Imports(undeclared=made.proposal, unknown=_looked_up(engine, made.missing))
+    return Imports(
+        undeclared=made.proposal, unknown=_looked_up(engine, made.missing),
+        of_conda=_of_conda(made.proposal, inspecting.installed(engine, prefix)),
+    )  # fmt: skip
+
+
+def _of_conda(rows: Sequence[Proposed], there: Sequence[Package]) -> dict[str, str]:
+    """The requirements of what conda installed, each with the conda dependency that means the same."""
+    names = {pypi_name(item.name): item.name for item in there if item.installer == prefixes.INSTALLER}
+    asked = [(row.requirement, Requirement(row.requirement)) for row in rows]
+    return {
+        text: conda_wish(f"{names[item.name]}{item.specifier}") for text, item in asked if item.name in names
+    }
 
 
 def _looked_up(engine: Engine, missing: Sequence[str]) -> dict[str, str]:
@@ -66,20 +91,41 @@ def told(engine: Engine, arguments: Arguments) -> Outcome:
     """Show what is imported and not declared, or add it."""
     target, dry = target_of(engine, arguments), bool(arguments.get("dry"))
     found = imports(engine, target)
-    wanted = [row.requirement for row in found.undeclared] + [name for name in found.unknown.values() if name]
+    wanted = [*found.of_conda.values(), *found.of_pypi]
     data: dict[str, Any] = {
         "undeclared": [row.to_json() for row in found.undeclared], "unknown": found.unknown, "add": wanted,
+        "conda": list(found.of_conda.values()),
     }  # fmt: skip
     if arguments.get("add") and wanted:
         keep = preparing.present_lock(engine, preparing.read(engine, target).owner)
-        edited = edit_told(editing.add(engine, target, wanted, keep=keep, dry=dry), target, dry=dry)
+        done = editing.add(
+            engine,
+            target,
+            found.of_pypi,
+            conda=False,
+            conda_too=[*found.of_conda.values()],
+            keep=keep,
+            dry=dry,
+        )
+        edited = edit_told(done, target, dry=dry)
         return Outcome(data=data | dict(edited.data), text=edited.text)
-    lines = [f"+ {row.requirement}  {row.installed} is installed; {row.why}" for row in found.undeclared]
+    lines = [
+        f"+ {found.of_conda.get(row.requirement, row.requirement)}  {row.installed} is installed; {row.why}"
+        for row in found.undeclared
+    ]
     for name, package in found.unknown.items():
         lines.append(
             f"? {name}: " + (f"`{package}` may give it" if package else "no package is known for it")
         )
     if wanted:
-        quoted = " ".join(f'"{item}"' for item in wanted)
-        lines.append(f"kernel-iso add {quoted}   declares them, and so does `kernel-iso imports --add`")
+        lines.append(_how(found))
     return Outcome(data=data, text="\n".join(lines) or "everything that is imported is declared")
+
+
+def _how(found: Imports) -> str:
+    """What declares it."""
+    sides = [("--conda ", [*found.of_conda.values()]), ("--pypi " if found.of_conda else "", found.of_pypi)]
+    said = [
+        f"kernel-iso add {side}" + " ".join(f'"{item}"' for item in items) for side, items in sides if items
+    ]
+    return f"{' and '.join(said)}   declares them, and so does `kernel-iso imports --add`"

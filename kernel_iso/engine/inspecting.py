@@ -9,14 +9,15 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from kernel_iso import backends
+from kernel_iso.backends import explicit
 from kernel_iso.discovery import Discovered
-from kernel_iso.engine import borrowing, drifting, preparing
+from kernel_iso.engine import borrowing, drifting, fitting, preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import Change, difference, versions
 from kernel_iso.engine.preparing import Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError, SpecError
-from kernel_iso.model import Machine, Package, Plan, Prefix
+from kernel_iso.model import Lock, Machine, Package, Plan, Prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class State:
     start takes), `not-made` or `not-approved`. `drift` are the packages that differ from what was made (`!pip install`
     does that), `machine_drift` sentences on what differs on the machine (driver, GPUs, the build that fits),
     `accelerators` those that the prefix's lock has parts for, `unique` and `shared` the bytes on disk that only this
-    prefix holds, and the others. `locked` are the versions that its lock installs, `installed` what is there.
+    prefix holds, and the others. `notes` are what its lock wants a person to know, `locked` the versions that it
+    installs, `installed` what is there.
 
     A notebook may have chosen an environment that was `found` on this machine: then `state` is `found`, there is no
     plan, and nothing of it is ours.
@@ -44,6 +46,7 @@ class State:
     drift: tuple[Change, ...] = ()
     machine_drift: tuple[str, ...] = ()
     accelerators: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     unique: int = 0
     shared: int = 0
 
@@ -82,7 +85,7 @@ def installed(engine: Engine, prefix: Prefix) -> tuple[Package, ...]:
     return tuple(
         Package(
             name=item.name, version=item.version, role=known.get(item.name, "added"), requires=item.requires,
-            size=item.size, installer=item.installer,
+            size=item.size, installer=item.installer, build=item.build, channel=item.channel,
         )
         for item in found
     )  # fmt: skip
@@ -170,7 +173,7 @@ def inspect(engine: Engine, target: Target) -> State:
     packages = installed(engine, prefix)
     there = {item.name: item.version for item in packages}
     size = engine.store.sizes(prefix.key)
-    stale = prefix.plan != plan.digest() or prefix.accelerator != plan.accelerator
+    stale = prefix.plan != plan.digest() or other_build(prefix, plan)
     locked = engine.store.lock(prefix.lock)
     tags = dict.fromkeys(part.accelerator for part in locked.parts if part.accelerator) if locked else ()
     state = "in-use" if engine.store.in_use(prefix.key) else "ready"
@@ -178,8 +181,20 @@ def inspect(engine: Engine, target: Target) -> State:
         wish=wish, plan=plan, state="out-of-date" if stale else state, machine=machine, prefix=prefix,
         locked=versions(locked, machine.tag, prefix.accelerator), installed=packages, drift=difference(made, there),
         machine_drift=drifting.drift(prefix, plan, machine, there, drifting.recorded(prefix)), accelerators=tuple(tags),
-        unique=size.unique, shared=size.shared,
+        notes=notes(locked, machine.tag, prefix.accelerator), unique=size.unique, shared=size.shared,
     )  # fmt: skip
+
+
+def notes(locked: Lock | None, platform: str, accelerator: str) -> tuple[str, ...]:
+    """What a lock's part wants a person to know: conda's silent fall to a CPU build, for one."""
+    part = locked.part(platform, accelerator) if locked else None
+    return explicit.read(part.text).notes if part and part.kind == fitting.CONDA else ()
+
+
+def other_build(prefix: Prefix, plan: Plan) -> bool:
+    """True where the plan has another build in mind; conda's packages are often for every accelerator ("")."""
+    every = prefix.backend == fitting.CONDA and not prefix.accelerator
+    return not every and prefix.accelerator != plan.accelerator
 
 
 def where(prefix: Prefix) -> str:

@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from kernel_iso.backends.conda.specs import pypi_name
 from kernel_iso.backends.explaining.sentences import suggestion
 from kernel_iso.engine import handing, preparing, trying
 from kernel_iso.engine.context import Engine
@@ -85,6 +86,15 @@ class Installed(Record, frozen=True, kw_only=True):
     installed: dict[str, str]
     local: tuple[str, ...]
     found: dict[str, tuple[str, ...]]
+    conda: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - msgspec copies it
+
+    def named(self) -> Installed:
+        """The same, where what only conda knows has its name on PyPI."""
+        found = {module: (pypi_name(name),) for module, (name, _) in self.conda.items()}
+        versions = {pypi_name(name): version for name, version in self.conda.values()}
+        return msgspec.structs.replace(
+            self, installed=versions | self.installed, found=self.found | found, conda={}
+        )
 
 
 def isolate(
@@ -143,7 +153,7 @@ def asked(engine: Engine, python: str, modules: Sequence[str]) -> Installed:
         done = run([python, "-I", str(script)], input=json.dumps(list(modules)))
     try:
         if done.status == 0:
-            return Installed.from_text(done.stdout)
+            return Installed.from_text(done.stdout).named()
     except SpecError:
         pass
     raise ImpossibleError(

@@ -32,6 +32,7 @@ def write_edit(target: Target, reading: Reading, edit: Edit, *, dry: bool = Fals
     The edit's lock is not laid here. Raises like `notebooks.edit_requirements`.
     """
     return notebooks.edit_requirements(
-        Path(target.path), reading, edit.add, edit.remove, python=edit.python, accelerator=edit.accelerator,
+        Path(target.path), reading, edit.add, edit.remove, conda=edit.conda, conda_remove=edit.conda_remove,
+        channels=edit.channels, channels_remove=edit.channels_remove, python=edit.python, accelerator=edit.accelerator,
         here=edit.here, id=edit.id, dry=dry, disk=target.document,
     )  # fmt: skip

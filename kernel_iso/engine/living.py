@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePath
 
 from packaging.utils import canonicalize_name
 
-from kernel_iso.engine.fitting import site_packages
+from kernel_iso.backends.conda import prefixes
+from kernel_iso.engine.fitting import CONDA, site_packages
 from kernel_iso.model import Prefix, Record
 
-Distributions = Mapping[str, metadata.Distribution]
+_LIBRARY = re.compile(r"\.(so(\.[\w.]+)?|dylib|dll)$", re.ASCII)
 
 
 class Loaded(Record, frozen=True, kw_only=True):
-    """A distribution that differs in another generation, and which of its modules are loaded.
+    """A package that differs in another generation, and which of its modules and libraries are loaded.
 
-    `before` or `after` is "" where it is not there.
+    `before` or `after` is "" where it is not there; equal versions are told with their builds.
     """
 
     name: str
@@ -50,17 +54,28 @@ def step(former: Prefix, later: Prefix, modules: Mapping[str, str]) -> Step:
     if _minor(former) != _minor(later):
         return Step(python=f"{_minor(former)} → {_minor(later)}")
     old, new = _installed(former), _installed(later)
-    where = site_packages(Path(former.path), former.version).relative_to(former.path).as_posix()
     found = []
     for name in sorted(old):
-        before, after = old[name].version, new[name].version if name in new else ""
-        if before == after:
+        before, after = old[name], new.get(name, _GONE)
+        if (before.version, before.build) == (after.version, after.build):
             continue
-        files = {f"{where}/{PurePath(str(file)).as_posix()}" for file in old[name].files or ()}
+        files = {*before.files()}
         loaded = {module for module, file in modules.items() if PurePath(file).as_posix() in files}
+        if not _tells_libraries():
+            loaded |= {PurePath(file).name for file in files if _LIBRARY.search(file)}
         if loaded:
-            found.append(Loaded(name=name, before=before, after=after, modules=outermost(loaded)))
+            told = (
+                f"{each.version} {each.build if before.version == after.version else ''}"
+                for each in (before, after)
+            )
+            was, will = (text.strip() for text in told)
+            found.append(Loaded(name=name, before=was, after=will, modules=outermost(loaded)))
     return Step(loaded=tuple(found))
+
+
+def _tells_libraries() -> bool:
+    """True where a kernel can tell which libraries it has loaded; elsewhere each of them may be."""
+    return sys.platform == "linux"
 
 
 def outermost(modules: Iterable[str]) -> tuple[str, ...]:
@@ -82,11 +97,45 @@ def _minor(prefix: Prefix) -> str:
     return ".".join(prefix.version.split(".")[:2])
 
 
-def _installed(prefix: Prefix) -> Distributions:
-    """The distributions in a prefix at present, by their canonical names."""
-    folder = str(site_packages(Path(prefix.path), prefix.version))
-    found: dict[str, metadata.Distribution] = {}
-    for item in metadata.distributions(path=[folder]):
-        if name := item.metadata["Name"]:
-            found.setdefault(str(canonicalize_name(name)), item)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A package in a prefix: `build` is conda's, `files` gives its files relative to the prefix."""
+
+    version: str
+    build: str = ""
+    files: Callable[[], Iterable[str]] = tuple
+
+
+_GONE = Held(version="")
+
+
+def _installed(prefix: Prefix) -> Mapping[str, Held]:
+    """What is in a prefix at present, by name: conda's packages, of which few are Python's, and distributions."""
+    of_conda = prefixes.records(Path(prefix.path)) if prefix.backend == CONDA else {}
+    found = {name: _of_conda(data) for name, data in of_conda.items()}
+    folder = site_packages(Path(prefix.path), prefix.version)
+    where = folder.relative_to(prefix.path).as_posix()
+    seen: set[str] = set()
+    for item in metadata.distributions(path=[str(folder)]):
+        name = str(canonicalize_name(item.metadata["Name"] or ""))
+        if name and name not in seen and not (of_conda and _is_condas(item)):
+            seen.add(name)
+            found[name] = _distribution(item, where)
     return found
+
+
+def _of_conda(data: Mapping[str, object]) -> Held:
+    files = data.get("files")
+    listed = tuple(map(str, files)) if isinstance(files, list) else ()
+    return Held(version=str(data.get("version", "")), build=str(data.get("build", "")), files=lambda: listed)
+
+
+def _is_condas(item: metadata.Distribution) -> bool:
+    return (item.read_text("INSTALLER") or "").strip() == prefixes.INSTALLER
+
+
+def _distribution(item: metadata.Distribution, where: str) -> Held:
+    return Held(
+        version=item.version,
+        files=lambda: (f"{where}/{PurePath(str(file)).as_posix()}" for file in item.files or ()),
+    )

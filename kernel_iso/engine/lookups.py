@@ -6,27 +6,27 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from kernel_iso import notebooks
+from kernel_iso import backends, notebooks
+from kernel_iso.backends import explicit
 from kernel_iso.backends.explaining import sentences
+from kernel_iso.engine import conda_caches, held
 from kernel_iso.engine.context import Engine
 from kernel_iso.errors import ImpossibleError, SpecError, ToolError
-from kernel_iso.model import Index, Record
+from kernel_iso.model import Index, Plan, Record
+from kernel_iso.model.conda_specs import conda_name
 from kernel_iso.planning.cooldown import limit, normalised
 from kernel_iso.planning.indexes import comparable
 
 WORKER = "kernel_iso.engine.indexing"
 
 COMPLETIONS = 20
-
-_NAME = re.compile(r'^name = "([A-Za-z0-9._-]+)"$', re.MULTILINE)
-"""A package's name in a PEP 751 text; read like this, since a person waits for the completion."""
 
 
 class Release(Record, frozen=True, kw_only=True):
@@ -77,6 +77,29 @@ def search(engine: Engine, text: str, *, installed: Mapping[str, str] | None = N
     return Found(
         name=name, summary=answer["summary"], index=index.name, versions=tuple(versions), newest=_newest(files),
         installed=(installed or {}).get(str(canonicalize_name(name)), ""),
+    )  # fmt: skip
+
+
+def on_channels(
+    engine: Engine, text: str, plan: Plan, *, installed: Mapping[str, str] | None = None
+) -> Found:
+    """What the plan's conda channels say of a package: the first that has it. Channels have no summaries.
+
+    Raises `SpecError` (`bad-conda-dependency`, `no-such-package`) and `ToolError` (`channel-unreachable`, …).
+    """
+    name = conda_name(text)
+    backend = cast("Any", backends.find("conda"))
+    found = backend.versions(name, plan, engine.run("search"))
+    if not found:
+        raise SpecError(
+            "no-such-package", f"cannot find the conda package `{name}`",
+            f"no channel has it: {', '.join(plan.channels)}",
+            f"kernel-iso search --complete {name[:3]}   lists names like it",
+        )  # fmt: skip
+    versions = tuple(dict.fromkeys(each["version"] for each in found))
+    return Found(
+        name=name, summary="", index=explicit.channel(found[0]["channel"]), versions=versions,
+        newest=Release(version=versions[0], uploaded=found[0]["uploaded"]), installed=(installed or {}).get(name, ""),
     )  # fmt: skip
 
 
@@ -174,14 +197,17 @@ def login(name: str, environ: Mapping[str, str]) -> list[str] | None:
 
 
 def names(engine: Engine, beginning: str) -> tuple[str, ...]:
-    """The package names that begin so, the most frequent first: from prefixes and kept locks, without the network."""
+    """The package names that begin so, the most frequent first: from prefixes, kept locks, and the conda channels that were
+    asked last; without the network."""
     start = re.sub(r"[-_.]+", "-", beginning).lower()
     seen: Counter[str] = Counter()
     for prefix in engine.store.prefixes():
         seen.update(item.name for item in prefix.packages if item.name.startswith(start))
     for lock in engine.store.locks():
         for part in lock.parts:
-            found = (str(canonicalize_name(name)) for name in _NAME.findall(part.text))
+            found = held.names(part)
             seen.update(name for name in found if name.startswith(start))
+    for name in conda_caches.names(engine, beginning.lower()):
+        seen.setdefault(name, 0)
     ranked = sorted(seen, key=lambda name: (-seen[name], name))
     return tuple(ranked[:COMPLETIONS])

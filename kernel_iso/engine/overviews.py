@@ -38,6 +38,7 @@ class Row(Record, frozen=True, kw_only=True):
     current: bool
     python: str
     accelerator: str
+    backend: str
     packages: int
     unique_bytes: int
     shared_bytes: int
@@ -79,7 +80,7 @@ def _row(engine: Engine, prefix: Prefix, size: Size) -> Row:
         served=_served(engine.root, path), exists=exists, state=state,
         key=prefix.key, generation=place + 1 if place >= 0 else prefix.generation,
         current=bool(owner and owner.now and owner.now.key == prefix.key), python=prefix.version,
-        accelerator=prefix.accelerator, packages=len(prefix.packages), unique_bytes=size.unique,
+        accelerator=prefix.accelerator, backend=prefix.backend, packages=len(prefix.packages), unique_bytes=size.unique,
         shared_bytes=size.shared, used=engine.store.used(prefix.key), made=prefix.made,
     )  # fmt: skip
 
@@ -120,9 +121,10 @@ def lines(found: Overview, now: float) -> list[str]:
         days = max(now - row.used, 0) / 86400
         ago = "today" if days < 1 else f"{days:.0f} d ago"
         mark = {"in-use": "in use", "orphan": "orphan"}.get(row.state, "" if row.current else "former")
+        python = f"{row.python} (conda)" if row.backend == "conda" else row.python
         told.append(
             f"{row.key}  {row.label[:40]:<{width}}  {row.unique_bytes / 1e6:>8.1f} MB + {row.shared_bytes / 1e6:.1f} shared"
-            f"  Python {row.python:<8} {row.packages:>4} packages  {ago:<9} {mark}".rstrip()
+            f"  Python {python:<15} {row.packages:>4} packages  {ago:<9} {mark}".rstrip()
         )
     told.append(f"{found.total_bytes / 1e6:.1f} MB in all, {found.free_bytes / 1e9:.1f} GB free")
     return told

@@ -9,13 +9,15 @@ import msgspec
 from packaging.version import InvalidVersion, Version
 
 from kernel_iso import accelerators, backends, planning
+from kernel_iso.backends import explicit
+from kernel_iso.engine import held
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.fitting import pinned_versions
+from kernel_iso.engine.fitting import CONDA, pinned_versions
 from kernel_iso.errors import ConflictError, IsoError, SpecError
 from kernel_iso.model import Lock, Machine, Part, Plan
 
 FOLLOWS = re.compile(
-    r"(nvidia|cuda|rocm|intel|dpcpp|onemkl|mkl|impi|tbb|tcmlib|umf|pytorch-triton|triton)(-|$).*"
+    r"(nvidia|cuda|rocm|intel|dpcpp|onemkl|mkl|impi|tbb|tcmlib|umf|pytorch-triton|triton|lib(cu|nv)\w*|nccl|cudnn|magma)(-|$).*"
 )
 """What a build of torch brings along; it differs from build to build."""
 
@@ -25,7 +27,7 @@ Planner = Callable[[Machine, str, str], Plan]
 
 def usual(plan: Plan) -> tuple[str, ...]:
     """The accelerators that a lock is also made for unless others are asked for: the CPU, beside a GPU's build."""
-    return ("cpu",) if plan.build_index and plan.accelerator != "cpu" else ()
+    return ("cpu",) if (plan.build_index or plan.virtual) and plan.accelerator != "cpu" else ()
 
 
 def resolved(
@@ -39,10 +41,12 @@ def resolved(
     run = engine.run("lock", plan.digest()[:12])
     backend = backends.find(plan.backend)
     made = backend.lock(_own(plan, machine), run, preferences=preferences)
-    found = pinned_versions(made.parts[0].text).get("torch", "") if not plan.accelerator else ""
+    unforeseen = not plan.accelerator or (plan.backend == CONDA and not plan.build_index)
+    text = held.wheels(made.parts[0])
+    found = pinned_versions(text).get("torch", "") if unforeseen and text else ""
     if found:
         again = planner(machine, "auto", Version(found).public)
-        if again.accelerator:
+        if again.accelerator and again != plan:
             run.tell(f"torch {found} comes along: choosing its build")
             plan = again
             made = backend.lock(_own(plan, machine), run, preferences=preferences)
@@ -97,7 +101,7 @@ def widened(
 
     Where a part cannot be made, it is left out and told, or, if `required`, raises `ConflictError` (`parts-differ`).
     """
-    fixed = held(locked.parts[0].text, locked.parts[0].accelerator)
+    first = locked.parts[0]
     parts, companions = list(locked.parts), set(locked.companions)
     for machine, tag in wanted:
         if _has(parts, machine, tag):
@@ -111,7 +115,10 @@ def widened(
             if _has(parts, machine, other.accelerator):
                 continue
             bound = msgspec.structs.replace(
-                other, constraints=(*other.constraints, *fixed), platforms=(machine.tag,)
+                other,
+                constraints=(*other.constraints, *same(held.wheels(first), first.accelerator)),
+                conda_limits=same_of_conda(first),
+                platforms=(machine.tag,),
             )
             made = backends.find(plan.backend).lock(bound, run)
         except IsoError as error:
@@ -141,7 +148,7 @@ def at_hand(plan: Plan, locks: Sequence[Lock], machine: Machine) -> str:
         parts = [
             (part.accelerator, Version(found).public)
             for part in lock.parts
-            if part.platform in ("", machine.tag) and (found := pinned_versions(part.text).get("torch"))
+            if part.platform in ("", machine.tag) and (found := held.versions(part).get("torch"))
         ]
         if tag := planning.enough(parts, plan.accelerator, machine, accelerators.table()):
             return tag
@@ -149,18 +156,35 @@ def at_hand(plan: Plan, locks: Sequence[Lock], machine: Machine) -> str:
 
 
 def _has(parts: Sequence[Part], machine: Machine, tag: str) -> bool:
-    return any(part.platform in ("", machine.tag) and part.accelerator == tag for part in parts)
+    """True where there is such a part, or one of conda's that is for every accelerator."""
+    return any(
+        part.platform in ("", machine.tag)
+        and (part.accelerator == tag or (part.kind == CONDA and not part.accelerator))
+        for part in parts
+    )
 
 
-def held(text: str, tag: str) -> tuple[str, ...]:
+def same_of_conda(part: Part) -> tuple[str, ...]:
+    """What another part must hold of conda's packages: the same versions, of whatever has no build for each accelerator.
+
+    >>> same_of_conda(Part(text="@EXPLICIT\\nhttps://x.org/c/noarch/a-2024a-0.conda", kind="conda"))
+    ('a ==2024a',)
+    """
+    if part.kind != CONDA:
+        return ()
+    found = (each for each in explicit.read(part.text).artefacts if not FOLLOWS.fullmatch(each.name))
+    return tuple(f"{each.name} =={each.version}" for each in found)
+
+
+def same(text: str, tag: str) -> tuple[str, ...]:
     """What another part must hold: the same releases of torch's family, and the same versions of everything else.
 
     >>> text = '[[packages]]\\nname="torch"\\nversion="2.14.1+cu126"\\n[[packages]]\\nname="nvidia-nccl"\\nversion="2"'
-    >>> held(text, "cu126")
+    >>> same(text, "cu126")
     ('torch==2.14.1',)
     """
     family = set(accelerators.table().family(tag))
-    found = pinned_versions(text)
+    found = pinned_versions(text) if text else {}
     return tuple(
         f"{name}=={Version(version).public if name in family else version}"
         for name, version in sorted(found.items())

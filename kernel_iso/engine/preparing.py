@@ -10,13 +10,39 @@ from pathlib import Path
 
 import msgspec
 
-from kernel_iso import backends, discovery, machines, notebooks, planning, trust
-from kernel_iso.engine import approving, drifting, fitting, folders, foreign, parting, tidying
+from kernel_iso import backends, condarc, discovery, machines, notebooks, planning, trust
+from kernel_iso.engine import (
+    activating,
+    approving,
+    compiling,
+    drifting,
+    fitting,
+    folders,
+    foreign,
+    held,
+    parting,
+    tidying,
+    virtual,
+)
 from kernel_iso.engine.auditing import audit
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
 from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
-from kernel_iso.model import Emit, Generation, Lock, Machine, Origin, Part, Plan, Prefix, Reason, Spec
+from kernel_iso.guest import probe
+from kernel_iso.model import (
+    Emit,
+    Generation,
+    Lock,
+    Machine,
+    Origin,
+    Owner,
+    Part,
+    Plan,
+    Policy,
+    Prefix,
+    Reason,
+    Spec,
+)
 from kernel_iso.notebooks import FoundLock, Reading
 
 __all__ = ["Ready", "Target", "Wish", "approve", "lock", "make_plan", "read", "realise"]
@@ -144,16 +170,16 @@ def make_plan(
         spec, told = foreign.pinned(engine, spec, wish.locks)
         reasons += told
 
-    variable = engine.environ.get("UV_TORCH_BACKEND", "")
+    variable, policy = engine.environ.get("UV_TORCH_BACKEND", ""), _policy(engine, spec)
 
     def planned(brought: str, tag: str = "") -> Plan:
         asked = msgspec.structs.replace(spec, accelerator=tag) if tag else spec
         return planning.plan(
-            asked, machine, engine.policy, torch_backend=variable, brought_torch=parting.version(brought)
+            asked, machine, policy, torch_backend=variable, brought_torch=parting.version(brought)
         )
 
     plan = planned(brought or "")
-    if brought is None and not plan.accelerator:
+    if brought is None and not plan.build_index:
         along = [each.brought_torch for each in _answers(engine, wish, plan) if each.brought_torch]
         plan = planned(along[0]) if along else plan
     if brought is None and plan.build_index and spec.accelerator in ("", "auto") and not variable:
@@ -162,14 +188,50 @@ def make_plan(
             plan = planned(plan.brought_torch, tag)
             text = f"the lock's {tag} part computes here, so nothing is resolved again (`kernel-iso upgrade` takes {newest})"
             reasons.append(Reason(rule="lock", text=text))
+    if plan.backend == fitting.CONDA and spec.accelerator in ("", "auto"):
+        newest = plan.accelerator
+        if tag := virtual.at_hand(plan, _answers(engine, wish, plan), machine.tag):
+            plan = planned(plan.brought_torch, tag)
+            text = f"the lock's {tag} part fits here, so nothing is solved again (`kernel-iso upgrade` solves for {newest})"
+            reasons.append(Reason(rule="lock", text=text))
     return msgspec.structs.replace(plan, reasons=(*reasons, *plan.reasons))
+
+
+def channels(engine: Engine, spec: Spec) -> tuple[str, ...]:
+    """The channels from which conda packages may come, () for a Spec that conda does not serve."""
+    return _policy(engine, spec).channels if _is_conda(engine.policy, spec) else ()
+
+
+def channels_plan(engine: Engine, wish: Wish | None, *, conda: object = None) -> Plan | None:
+    """The plan for looking into conda's channels, None where PyPI's indexes are meant: conda decides, or what is asked."""
+    spec = wish.spec if wish else Spec()
+    if not (_is_conda(engine.policy, spec) if conda is None else conda):
+        return None
+    asked = msgspec.structs.replace(spec, backend=fitting.CONDA)
+    return planning.plan(asked, machine_here(engine), _policy(engine, asked))
+
+
+def _is_conda(policy: Policy, spec: Spec) -> bool:
+    only = policy.backends == (fitting.CONDA,)
+    return bool(spec.conda) or spec.backend == fitting.CONDA or only
+
+
+def _policy(engine: Engine, spec: Spec) -> Policy:
+    """The policy, in which the person's own conda configuration names the channels where nobody else has."""
+    policy = engine.policy
+    if not _is_conda(policy, spec) or policy.source_of("channels") != "default":
+        return policy
+    found = condarc.read(engine.environ, Path.home(), system=probe.os_name(sys.platform))
+    if not found.channels:
+        return policy
+    sources = (*policy.sources, ("channels", found.read[-1] if found.read else "conda's configuration"))
+    return msgspec.structs.replace(policy, channels=found.channels, sources=sources)
 
 
 def covered(engine: Engine, wish: Wish) -> str:
     """The digest that an approval of this wish covers: Spec, the locks that lie with it, and indexes."""
-    return trust.covers(
-        wish.spec, tuple(found.text for found in wish.locks), wish.spec.indexes or engine.policy.indexes
-    )
+    spec, locks = wish.spec, tuple(found.text for found in wish.locks)
+    return trust.covers(spec, locks, spec.indexes or engine.policy.indexes, channels(engine, spec))
 
 
 def is_approved(engine: Engine, wish: Wish) -> bool:
@@ -228,9 +290,9 @@ def lock(
             engine.store.keep(wider)
             return plan, wider
     run = engine.run("lock", plan.digest()[:12])
-    run.tell("resolving " + (", ".join(plan.requirements) or "the default packages"))
+    run.tell("resolving " + (", ".join((*plan.requirements, *plan.conda)) or "the default packages"))
     former = former or wish.own_lock or present_lock(engine, wish.owner)
-    plan, made = resolved(engine, wish, plan, machine, fitting.preferences(former))
+    plan, made = resolved(engine, wish, plan, machine, held.preferences(former))
     engine.store.keep(made)
     return plan, made
 
@@ -298,9 +360,19 @@ def realise(engine: Engine, target: Target, *, fresh: bool = False, trust: str =
 
 
 def build(
-    engine: Engine, wish: Wish, plan: Plan, locked: Lock, machine: Machine, *, fresh: bool = False
+    engine: Engine,
+    wish: Wish,
+    plan: Plan,
+    locked: Lock,
+    machine: Machine,
+    *,
+    fresh: bool = False,
+    keep: bool = True,
 ) -> Ready:
-    """Realise a lock as the owner's prefix, and make it the owner's current generation."""
+    """Realise a lock as the owner's prefix, and make it the owner's current generation.
+
+    Without `keep` it is no generation: the next clean-up takes it, unless it has become one by then.
+    """
     part = locked.part(machine.tag, plan.accelerator)
     if part is None:
         raise ImpossibleError(
@@ -315,11 +387,25 @@ def build(
     prefix = engine.store.realise(key, make, emit=engine.emit, cancelled=engine.cancelled, fresh=fresh)
     fitting.write_launch(prefix, plan, wish.target)
     drifting.record(prefix, machine)
-    _remember(engine, wish, prefix, locked)
-    folders.show(wish.folder, prefix)
+    if keep:
+        _remember(engine, wish, prefix, locked)
+        folders.show(wish.folder, prefix)
+    elif engine.store.owner(wish.owner) is None:
+        # The overview says by it which notebook the prefix was made for.
+        engine.store.record(Owner(id=wish.owner, kind=wish.owner_kind, path=wish.target.path))
     if fresh or not was_there:
         audit(engine, "realised", wish.target.label, key)
+        compiling.compile_later(engine, prefix)
         tidying.tidy(engine)
+    if prefix.backend == fitting.CONDA:
+        env = activating.kept(
+            Path(prefix.path) / fitting.GUEST,
+            Path(prefix.path),
+            wish.owner,
+            prefix.python,
+            engine.run("launch"),
+        )
+        plan = msgspec.structs.replace(plan, env=(*env, *plan.env))
     return Ready(
         prefix=prefix,
         plan=plan,
@@ -332,9 +418,15 @@ def build(
 
 def key_of(engine: Engine, wish: Wish, plan: Plan, locked: Lock, machine: Machine) -> str:
     """The key of the prefix that a lock becomes for an owner on a machine."""
-    tag = f"{machine.tag}-{plan.python.minor}" + (f"-{plan.accelerator}" if plan.accelerator else "")
+    accelerator = _build(locked.part(machine.tag, plan.accelerator), plan)
+    tag = f"{machine.tag}-{plan.python.minor}" + (f"-{accelerator}" if accelerator else "")
     tag += "-system" if plan.system_site_packages else ""
     return engine.store.key(locked.digest(), tag, wish.owner)
+
+
+def _build(part: Part | None, plan: Plan) -> str:
+    """The build that a prefix holds; conda's packages are often for every accelerator, whatever was planned."""
+    return part.accelerator if part and part.kind == fitting.CONDA else plan.accelerator
 
 
 def _maker(
@@ -347,10 +439,11 @@ def _maker(
         backend = backends.find(plan.backend)
         key = path.name
         concrete = fitting.with_python(inner, plan)
-        companions = fitting.companions(inner, concrete, locked)
         run = inner.run("realise", key)
         run.tell(f"making the environment with Python {concrete.python.version}")
         python = backend.realise(concrete, part, str(path), run)
+        concrete = fitting.with_own_python(concrete, python)
+        companions = fitting.companions(inner, concrete, locked)
         fitting.furnish(path)
         asked = fitting.roles(plan, locked)
         there = backend.inspect(python, run)
@@ -361,7 +454,7 @@ def _maker(
         return Prefix(
             key=key, path=str(path), python=python, version=concrete.python.version, backend=plan.backend,
             owner=wish.owner, generation=generation, lock=locked.digest(), plan=plan.digest(),
-            accelerator=plan.accelerator, companions=first or companions, companions_first=bool(first),
+            accelerator=_build(part, plan), companions=first or companions, companions_first=bool(first),
             packages=packages, made=time.time(),
         )  # fmt: skip
 

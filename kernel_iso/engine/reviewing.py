@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from packaging.pylock import Package as LockedPackage
 from packaging.requirements import Requirement
 
-from kernel_iso.backends import pylocks
+from kernel_iso import backends
+from kernel_iso.backends import explicit, pylocks
 from kernel_iso.backends.wheels import fits, here
-from kernel_iso.engine import approving, foreign, lookups, preparing
+from kernel_iso.engine import approving, foreign, held, lookups, preparing
 from kernel_iso.engine.approving import Differs
 from kernel_iso.engine.context import Engine
+from kernel_iso.engine.fitting import CONDA
 from kernel_iso.engine.preparing import Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import IsoError
-from kernel_iso.model import PYPI, Lock, Record, Spec
+from kernel_iso.model import PYPI, Lock, Part, Plan, Record, Spec
 from kernel_iso.notebooks import FoundLock
-from kernel_iso.planning.indexes import comparable
+from kernel_iso.planning.indexes import channel_meaning, comparable
 from kernel_iso.processes import redact
 
 
@@ -82,11 +84,15 @@ class Newest(Record, frozen=True, kw_only=True):
 
 
 class Versions(Record, frozen=True, kw_only=True):
-    """What would be installed, with the bytes that are downloaded where they are known."""
+    """What would be installed, with the bytes that are downloaded where they are known.
+
+    `scripts` are the conda packages that would run scripts as they are installed.
+    """
 
     packages: tuple[Artefact, ...]
     bytes: int
     newest: Newest | None
+    scripts: tuple[str, ...] = ()
 
 
 class Review(Record, frozen=True, kw_only=True):
@@ -141,6 +147,7 @@ def runs_code(engine: Engine, wish: Wish) -> Iterator[str]:
     """What would run code beside the cells, or choose which code runs: one sentence for each."""
     spec = wish.spec
     yield from _sources(engine, spec)
+    yield from _conda(engine, spec)
     for name, value in spec.env:
         yield f"the variable {name} is set to {value}: programs in the kernel may act on it"
     if spec.own_code == "path" and spec.own_paths:
@@ -164,6 +171,16 @@ def _sources(engine: Engine, spec: Spec) -> Iterator[str]:
             yield f"the index {index.name} ({redact(index.url)}) is not in your policy: refused"
         elif comparable(index.url) != comparable(PYPI.url):
             yield f"packages may come from the index {index.name} ({redact(index.url)}), which your policy allows"
+
+
+def _conda(engine: Engine, spec: Spec) -> Iterator[str]:
+    """Channels that are not the policy's, and the scripts that conda's packages may run."""
+    allowed = preparing.channels(engine, spec)
+    for name in spec.channels:
+        if channel_meaning(name) not in {channel_meaning(each) for each in allowed} | {"nodefaults"}:
+            yield f"the channel {redact(name)} is not in your policy: refused"
+    if allowed and engine.policy.link_scripts == "approved":
+        yield "conda packages may run scripts of theirs as they are installed (`link-scripts` in your policy allows it)"
 
 
 def _not_wheels(found: FoundLock) -> Iterator[str]:
@@ -191,9 +208,8 @@ def _texts(found: FoundLock) -> list[str]:
     """The PEP 751 texts of a lock; none of a `uv.lock`, which only uv can read."""
     if found.kind == "kernel-iso":
         lock = Lock.from_text(found.text)
-        return [part.text for part in lock.parts if part.kind == "pylock"] + (
-            [lock.detached] if lock.detached else []
-        )
+        texts = [*map(held.wheels, lock.parts), lock.detached]
+        return [text for text in texts if text]
     return [found.text] if found.kind == "pylock" else []
 
 
@@ -202,8 +218,11 @@ def _locked(engine: Engine, found: FoundLock) -> Locked:
     try:
         if found.kind == "uv.lock":
             return Locked(where=found.where, packages=_pinned(foreign.read(engine, found)))
-        minor = Lock.from_text(found.text).python if found.kind == "kernel-iso" else ""
-        rows = [row for text in _texts(found) for row in artefacts(text, minor)]
+        minor, rows = "", []
+        if found.kind == "kernel-iso":
+            lock = Lock.from_text(found.text)
+            minor, rows = lock.python, [row for part in lock.parts for row in of_conda(part)]
+        rows += [row for text in _texts(found) for row in artefacts(text, minor)]
     except IsoError:
         rows = []
     return Locked(where=found.where, packages=tuple({(row.name, row.version): row for row in rows}.values()))
@@ -219,6 +238,18 @@ def _pinned(pins: foreign.Pins) -> tuple[Artefact, ...]:
         )
         for name, version in rows
     )
+
+
+def of_conda(part: Part) -> list[Artefact]:
+    """The conda packages of a part. Raises `SpecError` (`bad-lock`)."""
+    listed = explicit.read(part.text).artefacts if part.kind == CONDA else ()
+    return [
+        Artefact(
+            name=each.name, version=each.version, hash=f"sha256:{each.sha256}" if each.sha256 else "",
+            index=redact(each.base), size=each.size, uploaded="",
+        )
+        for each in listed
+    ]  # fmt: skip
 
 
 def artefacts(text: str, minor: str) -> list[Artefact]:
@@ -246,16 +277,21 @@ def _versions(engine: Engine, wish: Wish) -> Versions:
     machine = preparing.machine_here(engine)
     plan, locked = preparing.lock(engine, wish, preparing.make_plan(engine, wish, machine), machine)
     part = locked.part(machine.tag, plan.accelerator)
-    texts = [part.text] if part else []
-    rows = [
-        row
-        for text in (*texts, *filter(None, [locked.detached]))
-        for row in artefacts(text, plan.python.minor)
-    ]
-    rows = _dated(engine, rows)
+    texts = [held.wheels(part), locked.detached] if part else []
+    rows = [row for text in texts if text for row in artefacts(text, plan.python.minor)]
+    rows = [*(of_conda(part) if part else ()), *_dated(engine, rows)]
     return Versions(
-        packages=tuple(rows), bytes=sum(row.size for row in rows), newest=newest(rows, datetime.now(UTC))
-    )
+        packages=tuple(rows), bytes=sum(row.size for row in rows), newest=newest(rows, datetime.now(UTC)),
+        scripts=tuple(_scripts(engine, plan, part)),
+    )  # fmt: skip
+
+
+def _scripts(engine: Engine, plan: Plan, part: Part | None) -> list[str]:
+    """The conda packages that would run link scripts: the packages themselves are asked, and little of them is fetched."""
+    if part is None or part.kind != CONDA or not plan.link_scripts:
+        return []
+    backend = cast("Any", backends.find(CONDA))
+    return list(backend.link_scripts(plan, part, engine.run("review")))
 
 
 def _dated(engine: Engine, rows: Sequence[Artefact]) -> list[Artefact]:
@@ -304,6 +340,7 @@ def lines(found: Review) -> list[str]:
     told += [f"  Python {asked.python}"] if asked.python else []
     told += [f"  constraint {item}" for item in asked.constraints]
     told += [f"  index {index.name}: {index.url}" for index in asked.indexes]
+    told += [f"  channel {redact(name)}" for name in asked.channels]
     told += [f"  a lock of {len(lock.packages)} packages in {lock.where}" for lock in found.locks]
     told += [f"  note: {text}" for text in found.runs_code]
     if found.differs is not None:
@@ -335,6 +372,11 @@ def _resolved(versions: Versions) -> list[str]:
     count = len(versions.packages)
     size = f", {versions.bytes / 1e6:.1f} MB to download" if versions.bytes else ""
     told = [f"it would install {count} packages{size}:", *rows]
+    told += (
+        [f"these run scripts as they are installed: {', '.join(versions.scripts)}"]
+        if versions.scripts
+        else []
+    )
     if versions.newest:
         age, days = versions.newest, versions.newest.age_days
         told.append(f"the newest is {age.name} {age.version}, {days} {'day' if days == 1 else 'days'} old")

@@ -13,6 +13,7 @@ from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import told
 from kernel_iso.engine.inspecting import State
 from kernel_iso.engine.verbs import Outcome
+from kernel_iso.model.conda_specs import conda_name
 
 
 def packages(engine: Engine, arguments: Arguments) -> Outcome:
@@ -20,6 +21,13 @@ def packages(engine: Engine, arguments: Arguments) -> Outcome:
     found = inspecting.packages(engine, target_of(engine, arguments))
     width = max((len(item.name) for item in found), default=0)
     lines = [f"{item.name:<{width}}  {item.version:<12}  {item.role}".rstrip() for item in found]
+    if any(item.build for item in found):
+        # As `conda list` has it: what comes from PyPI has no build.
+        builds = max(len(item.build) for item in found)
+        lines = [
+            f"{line:<{width + 14}}  {item.build:<{builds}}  {item.channel or 'pypi'}  {item.role}".rstrip()
+            for item, line in ((item, f"{item.name:<{width}}  {item.version}") for item in found)
+        ]
     return Outcome(data={"packages": [item.to_json() for item in found]}, text="\n".join(lines))
 
 
@@ -41,6 +49,7 @@ def inspect(engine: Engine, arguments: Arguments) -> Outcome:
         "state": state.state, "label": wish.target.label, "owner": wish.owner, "spec": wish.spec.to_json(),
         "plan": state.plan.to_json() if state.plan else None, "prefix": prefix.to_json() if prefix else None,
         "drift": [item.to_json() for item in state.drift], "machine_drift": list(state.machine_drift),
+        "notes": list(state.notes),
         "accelerator": prefix.accelerator if prefix else "", "accelerators": list(state.accelerators),
         "unique_bytes": state.unique, "shared_bytes": state.shared, "rows": rows(state),
         "machine": {"os": state.machine.os, "arch": state.machine.arch, "accelerators": devices},
@@ -51,7 +60,9 @@ def inspect(engine: Engine, arguments: Arguments) -> Outcome:
 
 def rows(state: State) -> list[dict[str, str]]:
     """Each package as it is declared, locked and installed ("" where it is not), those that were asked for first."""
-    declared = {str(canonicalize_name(Requirement(item).name)): item for item in state.wish.spec.requirements}
+    spec = state.wish.spec
+    declared = {conda_name(item): item for item in spec.conda}
+    declared |= {str(canonicalize_name(Requirement(item).name)): item for item in spec.requirements}
     installed = {item.name: item for item in state.installed}
     names = [*declared, *sorted({*state.locked, *installed} - {*declared})]
     return [
@@ -59,6 +70,7 @@ def rows(state: State) -> list[dict[str, str]]:
             "name": name, "declared": declared.get(name, ""), "locked": state.locked.get(name, ""),
             "installed": installed[name].version if name in installed else "",
             "role": "asked" if name in declared else installed[name].role if name in installed else "",
+            "channel": installed[name].channel if name in installed else "",
         }
         for name in names
     ]  # fmt: skip
@@ -86,7 +98,7 @@ def _lines(state: State) -> list[str]:
         ]
     lines = [
         f"{wish.target.label}: {state.state}",
-        "asks for: " + (", ".join(wish.spec.requirements) or "nothing"),
+        "asks for: " + (", ".join((*wish.spec.conda, *wish.spec.requirements)) or "nothing"),
     ]
     if prefix:
         size = f"{state.unique / 1e6:.0f} MB of its own, {state.shared / 1e6:.0f} MB shared"
@@ -96,7 +108,10 @@ def _lines(state: State) -> list[str]:
         ]
         if prefix.accelerator:
             parts = ", ".join(state.accelerators) or prefix.accelerator
-            lines.append(f"the {prefix.accelerator} build of torch, of a lock for {parts}")
+            what = "conda's packages for" if prefix.backend == "conda" else "the"
+            of = "" if prefix.backend == "conda" else " build of torch"
+            lines.append(f"{what} {prefix.accelerator}{of}, of a lock for {parts}")
+        lines += state.notes
         if prefix.companions:
             lines.append(f"the kernel's own packages lie apart, in {prefix.companions}")
     if state.drift:

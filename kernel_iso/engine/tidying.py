@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 
+from kernel_iso.engine import conda_caches
 from kernel_iso.engine.context import Engine
+from kernel_iso.processes import detach
 from kernel_iso.store import Swept, applications
 
 DAY = 86400.0
@@ -17,7 +18,8 @@ DAY = 86400.0
 def sweep(engine: Engine, *, dry: bool = False, keep_days: float | None = None) -> Swept:
     """Delete prefixes by age, budget and lost owners as the policy says; never what runs. `dry` only tells.
 
-    Environments of applications go where their distribution was uninstalled.
+    Environments of applications go where their distribution was uninstalled, and conda's unpacked packages where no
+    prefix uses them.
     """
     policy, now = engine.policy, time.time()
     lost = applications.sweep(engine.store.places, now=now, dry=dry, emit=engine.emit)
@@ -29,9 +31,11 @@ def sweep(engine: Engine, *, dry: bool = False, keep_days: float | None = None) 
         asked=keep_days is not None,
         emit=engine.emit,
     )
+    days = policy.keep_days if keep_days is None else keep_days
+    cached = conda_caches.sweep(engine, days=days, dry=dry)
     return Swept(
-        freed=swept.freed + lost.freed,
-        removed=(*lost.removed, *swept.removed),
+        freed=swept.freed + lost.freed + cached.freed,
+        removed=(*lost.removed, *swept.removed, *cached.removed),
         kept_in_use=(*lost.kept_in_use, *swept.kept_in_use),
     )
 
@@ -55,12 +59,6 @@ def tidy(engine: Engine) -> bool:
         if began and time.time() - mark.stat().st_mtime < DAY:
             return False
         mark.touch()
-        if began:
-            subprocess.Popen(
-                [sys.executable, "-m", "kernel_iso", "clean"],
-                env=dict(engine.environ), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
     except OSError:
         return False  # a store that cannot be written has nothing to tidy
-    return began
+    return began and detach([sys.executable, "-m", "kernel_iso", "clean"], engine.environ)

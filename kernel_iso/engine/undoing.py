@@ -9,7 +9,7 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kernel_iso.engine import fitting, handing, preparing
+from kernel_iso.engine import handing, held, preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import between
 from kernel_iso.engine.editing import Edited
@@ -17,7 +17,7 @@ from kernel_iso.engine.laying import write_edit, write_lock
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
 from kernel_iso.errors import ImpossibleError
-from kernel_iso.model import Generation, Lock, Machine, Owner, Plan, Spec
+from kernel_iso.model import Generation, Lock, Machine, Owner, Plan, Spec, conda_specs
 from kernel_iso.store import Edit
 
 CHOICES = ("groups", "extras", "profile")
@@ -107,13 +107,25 @@ def steps(present: Spec, wanted: Spec) -> Edit:
     >>> edit = steps(Spec(requirements=("a", "b")), Spec(requirements=("a>=2", "c"), python="3.12"))
     >>> edit.add, edit.remove, edit.python, edit.accelerator
     (('a>=2', 'c'), ('b',), '3.12', None)
+    >>> edit = steps(Spec(conda=("gdal", "proj"), channels=("x",)), Spec(conda=("gdal>=3",)))
+    >>> edit.conda, edit.conda_remove, edit.channels_remove
+    (('gdal>=3',), ('proj',), ('x',))
     """
     names = {canonicalize_name(Requirement(item).name) for item in wanted.requirements}
     added = tuple(item for item in wanted.requirements if item not in present.requirements)
     there = dict.fromkeys(canonicalize_name(Requirement(item).name) for item in present.requirements)
+    conda = dict.fromkeys(conda_specs.conda_name(item) for item in present.conda)
+    # There channels count for conda packages only; those that stand without any were there before.
+    unread = present.origin.path.endswith((".yml", ".yaml")) and not wanted.conda
     return Edit(
         add=added,
         remove=tuple(str(name) for name in there if name not in names),
+        conda=tuple(item for item in wanted.conda if item not in present.conda),
+        conda_remove=tuple(name for name in conda if name not in map(conda_specs.conda_name, wanted.conda)),
+        channels=tuple(item for item in wanted.channels if item not in present.channels),
+        channels_remove=tuple(
+            item for item in present.channels if item not in wanted.channels and not unread
+        ),
         python=wanted.python if wanted.python != present.python else None,
         accelerator=wanted.accelerator if wanted.accelerator != present.accelerator else None,
     )
@@ -141,7 +153,8 @@ def _others(spec: Spec, wanted: Spec) -> list[str]:
     """The names of what two Specs ask otherwise."""
     one, other = spec.meaning(), wanted.meaning()
     for each in (one, other):
-        each["requirements"] = sorted(each.get("requirements", ()))  # type: ignore[call-overload]
+        for key in ("requirements", "conda"):
+            each[key] = sorted(each.get(key, ()))  # type: ignore[call-overload]
     keys = sorted((one.keys() | other.keys()) - set(CHOICES))
     return [key for key in keys if one.get(key) != other.get(key)]
 
@@ -151,7 +164,7 @@ def _answer(engine: Engine, wish: Wish, kept: Lock, machine: Machine) -> tuple[P
     plan = preparing.make_plan(engine, wish, machine, brought=kept.brought_torch)
     if kept.plan == plan.digest() and kept.part(machine.tag, plan.accelerator):
         return plan, kept
-    plan, locked = preparing.resolved(engine, wish, plan, machine, fitting.preferences(kept))
+    plan, locked = preparing.resolved(engine, wish, plan, machine, held.preferences(kept))
     engine.store.keep(locked)
     return plan, locked
 

@@ -7,27 +7,46 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kernel_iso.engine.arguments import (
+    CHANNEL,
+    CONDA,
+    DRY,
+    ENVIRONMENT,
+    EXPORT,
+    HERE,
+    MACHINE,
+    NAME,
+    NOTEBOOK,
+    PACKAGES,
+    PYPI,
+    SOURCE,
+    TARGET,
+    TRUST,
+    Argument,
+)  # fmt: skip
+
 if TYPE_CHECKING:
     from kernel_iso.engine.context import Engine
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
-    """One argument of a verb.
-
-    `kind`: `text` (one value), `optional` (an option whose value may be left out: then it is "yes"), `many` (none or
-    more values), `flag` (true where given), `path` (one value, completed as a file), `command` (all the rest, after
-    `--`). `flags` ("--out", "-o") make it an option; without flags it is positional, and optional where `default` is
-    not None. `choices` restrict the value.
-    """
-
-    name: str
-    help: str
-    kind: str = "text"
-    flags: tuple[str, ...] = ()
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    metavar: str = ""
+__all__ = [
+    "CHANNEL",
+    "CONDA",
+    "DRY",
+    "ENVIRONMENT",
+    "HERE",
+    "MACHINE",
+    "NAME",
+    "NOTEBOOK",
+    "PACKAGES",
+    "PYPI",
+    "SOURCE",
+    "TABLE",
+    "TARGET",
+    "TRUST",
+    "Argument",
+    "Outcome",
+    "Verb",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,43 +92,6 @@ def _act(function: str) -> Callable[[Engine, Mapping[str, Any]], Outcome]:
     return act
 
 
-TARGET = Argument(
-    name="target",
-    help="a notebook, a script or a project's folder",
-    kind="path",
-    default="",
-    metavar="NOTEBOOK",
-)
-NAME = Argument(
-    name="name",
-    help="work on a named environment (its name, or its folder)",
-    flags=("-n", "--name", "--prefix"),
-    default="",
-)
-TRUST = Argument(
-    name="trust", help="approve what it asks, on this machine (`yes`, or the digest that was reviewed)",
-    kind="optional", flags=("--trust",), default="",
-)  # fmt: skip
-MACHINE = Argument(
-    name="machine", help="for a recorded machine (the output of `probe --json` there)", kind="path",
-    flags=("--machine",), default="", metavar="FILE",
-)  # fmt: skip
-DRY = Argument(name="dry", help="only show what would change", kind="flag", flags=("--dry-run",))
-HERE = Argument(
-    name="here",
-    help="keep the change in the notebook, not in the project's file",
-    kind="flag",
-    flags=("--here",),
-)
-PACKAGES = Argument(
-    name="packages", help="packages, after the notebook they are for", kind="many", metavar="PACKAGE"
-)
-NOTEBOOK = Argument(
-    name="notebook", help="the notebook to change", kind="path", flags=("-b", "--notebook"), default=""
-)
-ENVIRONMENT = Argument(name="environment", help="its name", metavar="NAME")
-SOURCE = Argument(name="source", help="the environment to start from", metavar="SOURCE")
-
 _VERBS = (
     Verb(
         name="plan", help="say what would be made, and why", act=_act("plan"), aliases=("why",),
@@ -153,18 +135,28 @@ _VERBS = (
         examples=("kernel-iso run analysis.ipynb -o out.ipynb",),
     ),
     Verb(
-        name="add", help="declare and install packages", act=_act("add"), aliases=("install",),
+        name="add", help="declare and install packages", act=_act("declaring:add"), aliases=("install",),
         slow=True, access="execute",
-        arguments=(PACKAGES, NOTEBOOK, NAME, DRY, HERE),
-        examples=('kernel-iso add analysis.ipynb polars "numpy<2"', "kernel-iso add -n vision pillow"),
+        arguments=(PACKAGES, NOTEBOOK, NAME, CONDA, PYPI, CHANNEL, DRY, HERE),
+        description="Where conda packages are declared already, or a channel is named, packages are conda's; else PyPI's. "
+                    "With --conda or --pypi, one that is declared on the other side moves.",
+        examples=(
+            'kernel-iso add analysis.ipynb polars "numpy<2"', "kernel-iso add -n vision pillow",
+            'kernel-iso add maps.ipynb --conda "gdal>=3.9" -c conda-forge',
+        ),
     ),
     Verb(
-        name="remove", help="declare packages no longer", act=_act("remove"), aliases=("uninstall",),
+        name="remove", help="declare packages no longer", act=_act("declaring:remove"), aliases=("uninstall",),
         slow=True, access="execute",
-        arguments=(PACKAGES, NOTEBOOK, NAME, DRY, HERE),
+        arguments=(
+            PACKAGES, NOTEBOOK, NAME,
+            Argument(name="channels", help="a channel to declare no longer", kind="many", flags=("-c", "--channel"),
+                     metavar="CHANNEL"),
+            DRY, HERE,
+        ),
     ),
     Verb(
-        name="choose", help="ask for another Python or accelerator", act=_act("choose"),
+        name="choose", help="ask for another Python or accelerator", act=_act("declaring:choose"),
         slow=True, access="execute",
         arguments=(
             TARGET, NAME,
@@ -177,7 +169,7 @@ _VERBS = (
         examples=("kernel-iso choose analysis.ipynb --python 3.12", "kernel-iso choose train.ipynb --accelerator cpu"),
     ),
     Verb(
-        name="upgrade", help="lock again with newer versions", act=_act("upgrade"), aliases=("update",),
+        name="upgrade", help="lock again with newer versions", act=_act("declaring:upgrade"), aliases=("update",),
         slow=True, access="execute",
         arguments=(PACKAGES, NOTEBOOK, NAME, DRY),
     ),
@@ -230,6 +222,7 @@ _VERBS = (
                      flags=("-b", "--notebook"), default=""),
             Argument(name="environment", help="tell what is installed in this named environment", flags=("-n",),
                      default="", metavar="NAME"),
+            CONDA, PYPI,
         ),
         examples=("kernel-iso search polars", "kernel-iso search --complete sci"),
     ),
@@ -301,8 +294,8 @@ _VERBS = (
                      flags=("--python",), default=""),
             Argument(name="apply", help="write the proposal into the notebook and make its environment", kind="flag",
                      flags=("--apply",)),
-            Argument(name="trial", help="apply it, run the notebook, and say the first cell that fails", kind="flag",
-                     flags=("--try",)),
+            Argument(name="trial", help="run a copy of the notebook in its environment, and say which cells fail",
+                     kind="flag", flags=("--try",)),
         ),
         examples=("kernel-iso isolate analysis.ipynb --python .venv/bin/python",),
     ),
@@ -322,6 +315,18 @@ _VERBS = (
             Argument(name="key", help="the environment with this key", flags=("--key",), default=""),
         ),
     ),
+    Verb(
+        name="export", help="write an environment as a file that others use", act=_act("exporting:told"),
+        slow=True, access="execute",
+        arguments=(TARGET, NAME, *EXPORT),
+        description="Of notebooks, named environments, and any other environment by its folder (--prefix). No home path, "
+                    "login or private address leaves; what is left out is said.",
+        examples=(
+            "kernel-iso export analysis.ipynb --as pylock.toml -o pylock.toml",
+            "kernel-iso export -n maps --as environment.yml --from-history",
+            "kernel-iso export --prefix ~/miniforge3/envs/lab --as conda-lock -o conda-lock.yml",
+        ),
+    ),
     Verb(name="probe", help="show what is known of this machine", act=_act("probe")),
     Verb(
         name="exec", help="run a command in an environment", act=_act("execute"), access="",
@@ -336,18 +341,23 @@ _VERBS = (
     ),
     Verb(name="shell", help="open a shell in an environment", act=_act("shell"), access="", arguments=(TARGET, NAME)),
     Verb(
-        name="env create", help="create a named environment", act=_act("create"), aliases=("create",),
+        name="env create", help="create a named environment", act=_act("declaring:create"), aliases=("create",),
         slow=True, access="execute",
         arguments=(
-            ENVIRONMENT,
-            Argument(name="packages", help="what it holds", kind="many", metavar="PACKAGE"),
+            Argument(name="environment", help="its name", default="", metavar="NAME"),
+            Argument(name="packages", help="what it holds; python=3.12 is its Python", kind="many", metavar="PACKAGE"),
+            Argument(name="name", help="its name: then every word is a package", flags=("-n", "--name"), default=""),
             Argument(name="prefix", help="make it in this folder, and call it NAME", kind="path", flags=("--prefix",),
                      default=""),
             Argument(name="python", help="its Python, as 3.12 or \">=3.11\"", flags=("--python", "-p"), default=""),
             Argument(name="source", help="take what a file, notebook or folder declares", kind="path",
                      flags=("-f", "--file"), default=""),
+            CHANNEL, CONDA, PYPI,
         ),
-        examples=("kernel-iso env create vision pillow numpy --python 3.12",),
+        examples=(
+            "kernel-iso env create vision pillow numpy --python 3.12", "kernel-iso env create lab -f environment.yml",
+            "kernel-iso create -n maps python=3.12 gdal -c conda-forge",
+        ),
     ),
     Verb(name="env list", help="list the named environments", act=_act("listing"), aliases=("list",)),
     Verb(
@@ -359,6 +369,14 @@ _VERBS = (
         name="env rename", help="give an environment another name", act=_act("rename"), aliases=("rename",),
         slow=True, access="execute",
         arguments=(SOURCE, ENVIRONMENT),
+    ),
+    Verb(
+        name="env export", help="the same as export, for an environment by its name", act=_act("exporting:told"),
+        slow=True, access="execute",
+        arguments=(
+            Argument(name="environment", help="its name, or its folder", default="", metavar="NAME"), NAME, *EXPORT,
+        ),
+        examples=("kernel-iso env export maps --no-builds",),
     ),
     Verb(
         name="env remove", help="delete a named environment", act=_act("discard"), slow=True, access="execute",

@@ -9,9 +9,7 @@ from typing import Any
 import msgspec
 
 from kernel_iso.engine import (
-    frontends as fronts,
-)
-from kernel_iso.engine import (
+    declaring,
     inspecting,
     isolating,
     lookups,
@@ -19,6 +17,9 @@ from kernel_iso.engine import (
     preparing,
     reviewing,
     undoing,
+)
+from kernel_iso.engine import (
+    frontends as fronts,
 )
 from kernel_iso.engine.acts import Arguments, changed, edit_told, ready_told, target_of
 from kernel_iso.engine.context import Engine
@@ -55,10 +56,15 @@ def search(engine: Engine, arguments: Arguments) -> Outcome:
         raise SpecError("nothing-named", "cannot search", "no package was named", "kernel-iso search polars")
     place = {"target": arguments.get("target"), "name": arguments.get("environment")}
     installed: dict[str, str] = {}
+    wish = None
     if any(place.values()):
-        prefix = inspecting.current(engine, preparing.read(engine, target_of(engine, {**arguments, **place})))
+        wish = preparing.read(engine, target_of(engine, {**arguments, **place}))
+        prefix = inspecting.current(engine, wish)
         installed = {item.name: item.version for item in prefix.packages} if prefix else {}
-    found = lookups.search(engine, name, installed=installed)
+    if plan := preparing.channels_plan(engine, wish, conda=declaring.side(arguments)):
+        found = lookups.on_channels(engine, name, plan, installed=installed)
+    else:
+        found = lookups.search(engine, name, installed=installed)
     lines = [f"{found.name} on {found.index}" + (f": {found.summary}" if found.summary else "")]
     if found.newest:
         lines.append(f"newest     {found.newest.version}  {found.newest.uploaded[:10]}".rstrip())

@@ -4,7 +4,9 @@ Run as `python -I distributions.py` with a JSON list of dotted module names on s
 library only, Python 3.8 or newer, nothing of the packages themselves is imported. Prints one JSON object:
 
     {"version": "3.11.2", "stdlib": [names], "installed": {name: version}, "local": [names that lie in a folder],
-     "found": {module: [names]}}
+     "found": {module: [names]}, "conda": {module: [name, version]}}
+
+`conda` is about what only conda knows who gives it, by conda's names.
 """
 
 import json
@@ -41,6 +43,7 @@ def main():
             "installed": installed,
             "local": sorted(local),
             "found": found,
+            "conda": of_conda([module for module in asked if not found[module]]),
         },
         sys.stdout,
     )
@@ -57,8 +60,36 @@ def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def of_conda(modules):
+    """The conda packages that give these modules: some say nothing of their files where Python looks."""
+    folder, found = os.path.join(sys.prefix, "conda-meta"), {}
+    wanted = {module.split(".")[0] for module in modules}
+    for name in sorted(os.listdir(folder)) if wanted and os.path.isdir(folder) else ():
+        if not name.endswith(".json"):
+            continue
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8") as stream:
+                data = json.load(stream)
+            tops = {top(file) for file in data.get("files", ())} & wanted
+            found.update((module, [data["name"], data["version"]]) for module in tops)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            continue
+    return {module: found[module.split(".")[0]] for module in modules if module.split(".")[0] in found}
+
+
+def top(file):
+    """The name by which `import` knows a file of a package, "" for one that it does not see."""
+    before, _, inside = file.partition("site-packages/")
+    first, _, rest = inside.partition("/")
+    if not inside or before.count("/") > 2:
+        return ""
+    return first if rest else first.split(".")[0]
+
+
 def in_a_folder(distribution):
     """True for what was installed from a folder or a repository: no index has it (PEP 610)."""
+    if (distribution.read_text("INSTALLER") or "").strip() == "conda":
+        return False  # it names the folder in which somebody built the package
     try:
         text = distribution.read_text("direct_url.json")
         return bool(text) and "archive_info" not in json.loads(text)

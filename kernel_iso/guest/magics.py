@@ -117,7 +117,10 @@ def show(bundle):
 
 
 def modules():
-    """The files that modules were loaded from, relative to the prefix they were in, by the modules' names."""
+    """The files that modules were loaded from, relative to the prefix they were in, by the modules' names.
+
+    Libraries that are loaded count as well, by their files' names.
+    """
     starts, found = [prefix + os.sep for prefix in state["former"]], {}
     for name, module in list(sys.modules.items()):
         try:
@@ -127,7 +130,21 @@ def modules():
         for start in starts:
             if isinstance(file, str) and file.startswith(start):
                 found[name] = file[len(start) :]
+    known = set(found.values())
+    for file in libraries():
+        for start in starts:
+            if file.startswith(start) and file[len(start) :] not in known:
+                found[os.path.basename(file)] = file[len(start) :]
     return found
+
+
+def libraries():
+    """The libraries that this process has loaded, as far as its system tells (Linux, proc(5))."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as lines:
+            return sorted({line.split(None, 5)[5].rstrip("\n") for line in lines if ".so" in line})
+    except (OSError, IndexError):
+        return []
 
 
 # ---- the engine
@@ -331,8 +348,9 @@ def switch(to):
     sys.path[:] = [moved(entry) for entry in sys.path]
     entries = os.environ.get("PATH", "").split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(moved(entry) for entry in entries)
-    if "VIRTUAL_ENV" in os.environ:
-        os.environ["VIRTUAL_ENV"] = moved(os.environ["VIRTUAL_ENV"])
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if name in os.environ:
+            os.environ[name] = moved(os.environ[name])
     sys.prefix, sys.exec_prefix = moved(sys.prefix), moved(sys.exec_prefix)
     sys.executable = to["python"]
     state["prefix"] = new

@@ -14,6 +14,8 @@ _DROPPED = re.compile(
 _KEPT = re.compile(
     r"UV_INDEX_\w+_(USERNAME|PASSWORD)|(UV|PIP)_KEYRING_PROVIDER|UV_SYSTEM_CERTS|UV_NATIVE_TLS|PIP_CERT"
     r"|UV_HTTP_TIMEOUT|UV_HTTP_RETRIES|PIP_DEFAULT_TIMEOUT|PIP_RETRIES"
+    # The person's conda configuration, which our own worker reads; no tool that we run obeys it.
+    r"|(CONDA|MAMBA)_(CHANNEL_ALIAS|DEFAULT_CHANNELS|CHANNEL_PRIORITY|SSL_VERIFY|OFFLINE)"
 )
 
 _USERINFO = re.compile(r"(?<![\w+.-])([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#\"'`<>]*@")

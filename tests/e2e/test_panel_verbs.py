@@ -576,7 +576,7 @@ def test_verbs_say_who_may_use_them_and_how_long_they_take() -> None:
     }
     assert {verb.name for verb in TABLE.values() if verb.slow} == {
         "lock", "realise", "add", "adopt", "imports", "remove", "choose", "upgrade", "undo", "clean", "isolate", "doctor",
-        "env create", "env clone", "env rename", "env remove",
+        "env create", "env clone", "env rename", "env remove", "env export", "export",
     }  # fmt: skip
     assert all(verb.access == "execute" for verb in TABLE.values() if verb.slow)
     assert {verb.access for verb in TABLE.values()} == {"", "read", "execute"}

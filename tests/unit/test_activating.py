@@ -39,7 +39,7 @@ def ml(tmp_path: Path) -> Path:
 def variables(path: Path) -> dict[str, str]:
     found = Environments().read(str(path))
     assert found is not None
-    return dict(activating.variables(found, Tools(os.environ)))
+    return dict(activating.variables(path, found.name, found.python, Tools(os.environ)))
 
 
 def test_variables_that_are_kept_in_files_are_set(ml: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel_iso.engine import differences, doctoring, editing, fitting, foreign, inspecting, targets
+from kernel_iso.engine import differences, doctoring, editing, fitting, foreign, held, inspecting, targets
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Package, Part, Spec
 
@@ -105,11 +105,11 @@ def test_a_broken_foreign_lock_is_an_error_of_three_lines(text: str) -> None:
 
 def test_preferences_are_the_versions_of_the_former_lock() -> None:
     """An edit keeps what it can keep."""
-    assert fitting.preferences(Lock(plan="p", parts=(Part(text=PYLOCK),))) == (
+    assert held.preferences(Lock(plan="p", parts=(Part(text=PYLOCK),))) == (
         "six==1.16.0",
         "the-project==1.0",
     )
-    assert fitting.preferences(None) == ()
+    assert held.preferences(None) == ()
 
 
 def _install(site: Path, name: str, content: bytes) -> None:
@@ -171,5 +171,5 @@ def test_kernel_names_of_environments_never_collide() -> None:
 def test_a_lock_that_came_with_a_notebook_smuggles_nothing_into_a_tools_file(text: str) -> None:
     """Names and versions are parsed before they become preferences or constraints."""
     with pytest.raises(SpecError) as caught:
-        fitting.preferences(Lock(plan="p", parts=(Part(text=text),)))
+        held.preferences(Lock(plan="p", parts=(Part(text=text),)))
     assert caught.value.code == "bad-lock"

@@ -65,7 +65,8 @@ class TestScrub:
         "name",
         ["PATH", "HOME", "TMPDIR", "https_proxy", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
          "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "LANG", "LC_ALL", "SYSTEMROOT", "SystemRoot",
-         "UV_INDEX_ACME_USERNAME", "UV_INDEX_ACME_PASSWORD", "UV_KEYRING_PROVIDER", "LD_LIBRARY_PATH"],
+         "UV_INDEX_ACME_USERNAME", "UV_INDEX_ACME_PASSWORD", "UV_KEYRING_PROVIDER", "LD_LIBRARY_PATH",
+         "CONDA_CHANNEL_ALIAS", "MAMBA_SSL_VERIFY"],
     )  # fmt: skip
     def test_what_reaches_an_index_stays(self, name: str) -> None:
         assert scrub({name: "x"}) == {name: "x"}
@@ -270,7 +271,7 @@ class TestWorker:
 
 
 def test_the_door_names_what_others_use() -> None:
-    assert processes.__all__ == ["Tools", "redact", "scrub", "serve"]
+    assert processes.__all__ == ["Tools", "detach", "redact", "scrub", "serve"]
 
 
 def _alive(pid: int) -> bool:

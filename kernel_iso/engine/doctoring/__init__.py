@@ -16,7 +16,7 @@ from pathlib import Path
 from kernel_iso.engine import fitting, inspecting, launching, preparing
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import difference
-from kernel_iso.engine.doctoring import drivers, machines, prefixes, repairing, symptoms
+from kernel_iso.engine.doctoring import conda, drivers, machines, prefixes, repairing, symptoms
 from kernel_iso.engine.doctoring.answers import Answer, ask
 from kernel_iso.engine.doctoring.findings import Finding, note, ok, problem
 from kernel_iso.engine.preparing import Ready, Wish
@@ -131,6 +131,8 @@ def _named(target: Target) -> str:
 def _files(prefix: Prefix, packages: tuple[Package, ...], plan: Plan | None, named: str) -> Iterator[Finding]:
     again, repair = f"kernel-iso realise --fresh {named}", f"kernel-iso doctor --repair {named}"
     yield from prefixes.files(fitting.site_packages(Path(prefix.path), prefix.version), repair)
+    if prefix.backend == fitting.CONDA:
+        yield from conda.files(Path(prefix.path), repair)
     made = {item.name: item.version for item in prefix.packages}
     drift = difference(made, {item.name: item.version for item in packages})
     if drift:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from kernel_iso import backends
 from kernel_iso.accelerators import table
+from kernel_iso.backends.conda import caches
 from kernel_iso.engine import fitting, inspecting, preparing
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.doctoring import prefixes
+from kernel_iso.engine.doctoring import conda, prefixes
 from kernel_iso.engine.doctoring.findings import Finding
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
@@ -37,12 +38,25 @@ def _again(engine: Engine, target: Target) -> list[str]:
     """Make the prefix again from its lock; with fresh cache entries, where those were what is damaged."""
     ready = preparing.realise(engine, target, fresh=True)
     told = [f"made {ready.prefix.key} again from its lock"]
+    if ready.prefix.backend == fitting.CONDA and engine.policy.cache != "off":
+        if gone := _conda_again(engine, ready):
+            preparing.realise(engine, target, fresh=True)
+            told.append(f"conda's cache was damaged too: fetched {', '.join(gone)} again")
+        return told
     names = [name for name, _ in prefixes.damaged(_site(ready))]
     # Only now: as long as the cache is sound, nothing needs the network.
     if names and _forgotten(engine, ready, names):
         preparing.realise(engine, target, fresh=True)
         told.append(f"their entries in uv's cache were damaged too: fetched {', '.join(names)} again")
     return told
+
+
+def _conda_again(engine: Engine, ready: Ready) -> list[str]:
+    """The conda packages whose files are still damaged, taken out of the cache: they are fetched again then."""
+    names = {name for name, _ in conda.damaged(Path(ready.prefix.path))}
+    items = [item for item in ready.prefix.packages if item.name in names]
+    folder = caches.root(engine.policy.cache) / "pkgs"
+    return list(caches.heal(folder, [f"{item.name}-{item.version}-{item.build}" for item in items]))
 
 
 def _site(ready: Ready) -> Path:
