@@ -71,7 +71,7 @@ def _settled(plan: Plan, run: Run, resolve: Resolve, machine: str) -> tuple[tupl
     if not apart:
         return picks, ""
     run.tell(f"{' and '.join(apart)} cannot live beside what is asked: {_short(why)}")
-    alone = replace(plan, requirements=(), constraints=(), hashes=(), companions=apart)
+    alone = replace(plan, requirements=(), constraints=(), hashes=(), provided=(), companions=apart)
     found = resolve(_beside(alone, apart), machine)
     return picks, pylocks.text(found, plan, machine, companions=[pick.name for pick in found])
 

@@ -18,19 +18,24 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from kernel_iso.condarc.addresses import bare
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Package
 
-_LINE = re.compile(
-    r"(?P<base>[a-z0-9+.-]+://[^\s#]+)/(?P<subdir>[a-z0-9_-]+)/"
-    r"(?P<name>[A-Za-z0-9_][\w.-]*?)-(?P<version>[\w.!+~]+)-(?P<build>[\w.+]+)(?P<format>\.conda|\.tar\.bz2)"
-    r"(?:#(?:sha256:)?(?P<hash>[0-9a-f]{64}|[0-9a-f]{32}))?",
-    re.ASCII | re.IGNORECASE,
-)
+_BASE = re.compile(r"[a-z0-9+.-]+://[^\s#?\\]+", re.ASCII | re.IGNORECASE)
+_SUBDIR = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+_VERSION = re.compile(r"[\w.!+~]+", re.ASCII)
+_BUILD = re.compile(r"[\w.+]+", re.ASCII)
+_HASH = re.compile(r"(?:sha256:|md5:)?([0-9a-f]{64}|[0-9a-f]{32})", re.IGNORECASE)
+_FORMATS = (".conda", ".tar.bz2")
 _OURS = "# kernel-iso: "
 
 LIMIT = 8 * 2**20
 """Characters of the longest list that is read: 20,000 packages."""
+
+LONGEST = 2048
+"""Characters of the longest address: a URL that is longer is no server's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +151,8 @@ def read(text: str) -> Explicit:
     if len(text) > LIMIT:
         raise _bad(f"it has more than {LIMIT} characters")
     platform, ours, artefacts, began = "", {}, [], False
-    for number, line in enumerate((line.strip() for line in text.splitlines()), 1):
+    # Not `splitlines`: what looks like a part of a comment is one.
+    for number, line in enumerate((line.strip(" \t\r") for line in text.split("\n")), 1):
         if line.startswith(_OURS):
             ours = _table(line.removeprefix(_OURS), number)
         elif found := re.fullmatch(r"# platform: ([a-z0-9_-]+)", line):
@@ -163,30 +169,42 @@ def read(text: str) -> Explicit:
     return Explicit(
         artefacts=tuple(_dressed(each, said.get(each.name, {})) for each in artefacts),
         platform=platform, virtual=_words(ours, "virtual"), notes=_words(ours, "notes"),
-        plan=str(ours.get("plan", "")), table=ours,
+        plan=plan if isinstance(plan := ours.get("plan", ""), str) else "", table=ours,
     )  # fmt: skip
 
 
 def _artefact(line: str, number: int) -> Artefact:
-    found = _LINE.fullmatch(line)
-    if found is None:
+    """The package that an address names. A login or a token in it is nobody's business, and is dropped."""
+    address, mark, digest = line.partition("#")
+    base, _, rest = address.rpartition("/")
+    base, _, subdir = base.rpartition("/")
+    kind = next((each for each in _FORMATS if rest.lower().endswith(each)), "")
+    parts = rest[: len(rest) - len(kind)].rsplit("-", 2)
+    hashed = _HASH.fullmatch(digest)
+    if (
+        len(line) > LONGEST
+        or not kind
+        or len(parts) != 3
+        or (mark and not hashed)
+        or not _BASE.fullmatch(base)
+        or not _SUBDIR.fullmatch(subdir)
+        or not all(each.fullmatch(part) for each, part in zip((_NAME, _VERSION, _BUILD), parts, strict=True))
+    ):
         raise _bad(f"line {number} is no address of a conda package")
-    given = (found["hash"] or "").lower()
+    given = hashed[1].lower() if hashed else ""
     return Artefact(
-        base=found["base"].rstrip("/"), subdir=found["subdir"], name=found["name"].lower(),
-        version=found["version"], build=found["build"], format=found["format"].lower(),
+        base=bare(base), subdir=subdir, name=parts[0].lower(), version=parts[1], build=parts[2], format=kind,
         sha256=given if len(given) == 64 else "",
     )  # fmt: skip
 
 
 def _dressed(each: Artefact, said: Mapping[str, Any]) -> Artefact:
     """The artefact with what our comment says of it."""
-    requires, size = said.get("requires", ()), said.get("size", 0)
+    requires, size, role = said.get("requires", ()), said.get("size", 0), said.get("role", "")
     return Artefact(
         base=each.base, subdir=each.subdir, name=each.name, version=each.version, build=each.build,
-        format=each.format, sha256=each.sha256, role=str(said.get("role", "")),
-        requires=tuple(str(name) for name in requires) if isinstance(requires, list) else (),
-        size=size if isinstance(size, int) else 0,
+        format=each.format, sha256=each.sha256, role=role if role in ("asked", "companion") else "",
+        requires=_readable(requires), size=size if isinstance(size, int) and 0 <= size < 2**53 else 0,
     )  # fmt: skip
 
 
@@ -210,8 +228,16 @@ def _packages(ours: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _words(ours: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    found = ours.get(key, ())
-    return tuple(str(each) for each in found) if isinstance(found, list) else ()
+    return _readable(ours.get(key, ()))
+
+
+def _readable(found: object) -> tuple[str, ...]:
+    """The texts of a list that a person may be shown: nothing in them moves a terminal's cursor."""
+    return (
+        tuple(each[:1000] for each in found if isinstance(each, str) and each.isprintable())
+        if isinstance(found, list)
+        else ()
+    )
 
 
 def _bad(because: str) -> SpecError:

@@ -9,7 +9,7 @@ from kernel_iso.model.specs import Index
 NOT_LOCKED = (
     "reasons", "env", "own_code", "own_paths", "system_site_packages", "cache", "offline", "trusted_hosts",
     "platforms", "libc", "accelerator", "build_index", "build_limits", "brought_torch", "virtual",
-    "conda_limits", "link_scripts",
+    "conda_limits", "link_scripts", "provided",
 )  # fmt: skip
 """Fields of a Plan that do not change which artefacts a lock holds."""
 
@@ -33,6 +33,7 @@ class Plan(Record, frozen=True, kw_only=True):
     ("__cuda=12.8"), () where it has none. `env` are the variables for the kernel, `own_paths` folders for its `sys.path`.
     `conda` are specs of conda's packages, Python among them, `conda_limits` specs that bound what conda chooses without
     asking for it, and `link_scripts` lets conda's packages run scripts of theirs as they are installed.
+    `provided` are packages that something else installs, as "name==version": they bind, and no index is asked for them.
     `builds` are canonical names that may be built from source where they have no wheel: no rule ever sets it, only an
     application's author does (`engine/applying.py`).
     """
@@ -58,6 +59,7 @@ class Plan(Record, frozen=True, kw_only=True):
     virtual: tuple[str, ...] = ()
     conda_limits: tuple[str, ...] = ()
     link_scripts: bool = False
+    provided: tuple[str, ...] = ()
     exclude_newer: str = ""
     env: tuple[tuple[str, str], ...] = ()
     own_code: str = "path"

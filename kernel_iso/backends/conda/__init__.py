@@ -6,12 +6,14 @@ asked from PyPI as well is locked and installed by uv, on top of conda's package
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
 from kernel_iso.backends.conda import locking, prefixes, realising
+from kernel_iso.backends.explicit import Artefact
 from kernel_iso.model import Lock, Machine, Package, Part, Plan, Run
 
 name = "conda"
@@ -42,20 +44,29 @@ def lock(plan: Plan, run: Run, *, preferences: tuple[str, ...] = ()) -> Lock:
     """Solve the plan into conda packages with hashes, and what is asked from PyPI beside them, for each platform.
 
     Raises `ConflictError` (`no-versions-fit`, `no-such-version`), `SpecError` (`no-such-package`,
-    `bad-conda-dependency`), `ImpossibleError` (`machine-lacks`, `no-such-platform`, `conda-missing`), `ToolError`
+    `bad-conda-dependency`), `ImpossibleError` (`machine-lacks`, `no-such-platform`), `ToolError`
     (`channel-unreachable`, `channel-refused`, `not-in-cache`, `no-hash`, `lock-failed`), and what the uv backend raises for
     what comes from PyPI.
     """
     return locking.lock(plan, run, preferences)
 
 
+def adopt(plan: Plan, artefacts: Sequence[Artefact], run: Run) -> Lock:
+    """The lock that answers the plan with exactly these conda packages, and what of it they have not: from PyPI on top.
+
+    Raises `ToolError` (`no-hash`), and what the uv backend raises.
+    """
+    return locking.adopt(plan, artefacts, run)
+
+
 def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     """Make the folder `at` a prefix that holds the part; return its interpreter.
 
     Every package is checked against its SHA-256 before it is unpacked, wherever it comes from. Raises `SpecError`
-    (`bad-lock`), `ImpossibleError` (`lock-not-allowed`, `lock-does-not-fit`, `no-space`, `conda-missing`), `ToolError`
-    (`hash-mismatch`, `no-hash`, `channel-unreachable`, `channel-refused`, `not-in-cache`, `install-failed`,
-    `prefix-incomplete`), `ConflictError` (`would-replace-conda`), and what the uv backend raises.
+    (`bad-lock`), `ImpossibleError` (`lock-not-allowed`, `lock-does-not-fit`, `no-space`), `ToolError` (`hash-mismatch`,
+    `no-hash`, `package-gone`, `package-broken`, `download-broken`, `channel-unreachable`, `channel-refused`,
+    `not-in-cache`, `conda-cache-read-only`, `install-failed`, `prefix-incomplete`), `ConflictError`
+    (`would-replace-conda`), and what the uv backend raises.
     """
     return realising.realise(plan, part, at, run)
 

@@ -15,7 +15,6 @@ import platformdirs
 
 _SCRIPT = re.compile(r"(bin/\.|Scripts/\.)[\w.-]+-(pre-link|post-link|pre-unlink)\.(sh|bat)", re.ASCII)
 
-
 NAMES = "names"
 """The folder of the names that channels have, beside the packages."""
 
@@ -82,6 +81,15 @@ def _files(package: Path) -> Iterator[tuple[str, str]]:
 def _sum(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def forgotten(packages: Path, before: float) -> list[Path]:
+    """The folders of packages that were being unpacked by who was killed, from before a time (seconds since the epoch).
+
+    rattler (0.28) unpacks into a folder whose name begins with a dot, and renames it.
+    """
+    found = (folder for folder in packages.glob(".*-*-*") if folder.is_dir())
+    return [folder for folder in found if folder.stat().st_mtime < before]
 
 
 def unused(packages: Path, used: Iterable[str], before: float) -> list[Path]:

@@ -63,7 +63,7 @@ def sentence(words: str, asked: Iterable[str]) -> str:
 
     >>> sentence(_SAMPLE, ["blue>=2", "cyan"])
     '`blue>=2` and `cyan` cannot live together: they need different versions of green'
-    >>> sentence("a * cannot be installed with\\n└─ a 1 would require\\n   └─ b >=9, for which no candidates were found.", [])
+    >>> sentence("a cannot be installed with\\n└─ a 1 would require\\n   └─ b >=9, for which no candidates were found.", [])
     '`a` cannot be installed: it needs `b >=9`, and there is none that fits the rest'
     """
     found = lines(words)

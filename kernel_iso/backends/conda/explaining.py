@@ -42,7 +42,9 @@ def fault(error: BaseException, what: str) -> IsoError:
             "kernel-iso clean   (or put the store on a larger disk)",
             tail=_tail(words),
         )
-    if re.search(r"[Rr]ead-only file system|[Pp]ermission denied|os error (13|30)\b", words):
+    if isinstance(error, NotADirectoryError | FileExistsError | PermissionError) or re.search(
+        r"[Rr]ead-only file system|[Pp]ermission denied|os error (13|20|30)\b", words
+    ):
         return ToolError(
             "conda-cache-read-only", shown, "the cache of conda packages, or the store, cannot be written",
             "set `cache` in the policy to a folder that is yours", tail=_tail(words),
@@ -175,10 +177,9 @@ def _unreached(words: str, url: str = "") -> IsoError | None:
 
 
 def _full(error: BaseException, words: str) -> bool:
-    return (
-        getattr(error, "errno", None) == errno.ENOSPC
-        or "No space left on device" in words
-        or "os error 28" in words
+    """True where the disk, a quota or a limit of this process leaves no room: ENOSPC, EDQUOT, EFBIG."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or bool(
+        re.search(r"No space left on device|File too large|[Qq]uota exceeded|os error (28|27|122)\b", words)
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from rattler.package_streaming import download_to_writer
@@ -25,6 +25,9 @@ AT_ONCE = 8
 """Downloads at one time: what channels' servers bear, and what fills a usual line."""
 
 TRIES = 3
+
+_FINAL = ("package-gone", "channel-refused", "no-space")
+"""What asking the same place again does not change."""
 
 
 async def fetch(missing: Sequence[dict[str, Any]], where: Place, folder: Path, tell: Tell) -> dict[str, Path]:
@@ -64,22 +67,25 @@ async def _verified(each: dict[str, Any], where: Place, folder: Path, progress: 
     target: Path = folder / each["sha256"] / each["file"]
     target.parent.mkdir(exist_ok=True)
     last: IsoError | None = None
-    for url in (one for one in urls(each, where) for _ in range(1 if one.startswith("file:") else TRIES)):
-        try:
-            found = await _bytes(url, target, each, where, progress)
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-                raise
-            last = explaining.unfetched(error, each, url)
-            continue
-        if found == each["sha256"]:
-            return target
-        progress.back(target.stat().st_size)
-        last = ToolError(
-            "hash-mismatch", explaining.INSTALL,
-            f"{each['file']} is not what was locked: its SHA-256 is {found[:16]}…, expected {each['sha256'][:16]}…",
-            "nothing was installed; lock again if the channel published it anew, and ask its owner if it did not",
-        )  # fmt: skip
+    for url in urls(each, where):
+        for _ in range(1 if url.startswith("file:") else TRIES):
+            try:
+                found = await _bytes(url, target, each, where, progress)
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+                    raise
+                last = explaining.unfetched(error, each, url)
+                if last.code in _FINAL:
+                    break
+                continue
+            if found == each["sha256"]:
+                return target
+            progress.back(target.stat().st_size)
+            last = ToolError(
+                "hash-mismatch", explaining.INSTALL,
+                f"{each['file']} is not what was locked: its SHA-256 is {found[:16]}…, expected {each['sha256'][:16]}…",
+                "nothing was installed; lock again if the channel published it anew, and ask its owner if it did not",
+            )  # fmt: skip
     assert last is not None
     raise last
 
@@ -90,13 +96,22 @@ async def _bytes(url: str, target: Path, each: dict[str, Any], where: Place, pro
         writer = Hashing(stream, progress, each["name"])
         try:
             if url.startswith("file:"):
-                await asyncio.to_thread(_copied, Path(url2pathname(unquote(urlsplit(url).path))), writer)
+                await asyncio.to_thread(_copied, path_of(url), writer)
             else:
                 await download_to_writer(where.client, url, writer)
         except BaseException:
             progress.back(writer.count)
             raise
     return writer.sum.hexdigest()
+
+
+def path_of(url: str) -> Path:
+    """The file that a `file:` URL names.
+
+    >>> path_of("file:///srv/my%20channel/noarch/a-1-0.conda").as_posix()
+    '/srv/my channel/noarch/a-1-0.conda'
+    """
+    return Path(url2pathname(urlsplit(url).path))
 
 
 def _copied(source: Path, writer: Hashing) -> None:

@@ -6,10 +6,7 @@ that is a folder (0.28). It is linked from that file, and its record then gets t
 
 from __future__ import annotations
 
-import contextlib
 import json
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +18,17 @@ from rattler.package_streaming import PackageArchive
 from kernel_iso import condarc
 from kernel_iso.backends.conda import caches, explaining, fetching
 from kernel_iso.backends.conda.places import Place, place
+from kernel_iso.backends.conda.places import fetching as fetching_into
 from kernel_iso.errors import ImpossibleError, ToolError
+from kernel_iso.processes import redact
 from kernel_iso.processes.serving import Tell
 
+# Symbolic links stay allowed: they are those that packages bring. rattler (0.28) links nothing to the cache by them, and
+# where they are not allowed it makes a second file of each.
 _LINKS = {
-    "hardlink": "allow-hard-links = true\nallow-ref-links = true\nallow-symbolic-links = false\n",
-    "clone": "allow-hard-links = false\nallow-ref-links = true\nallow-symbolic-links = false\n",
-    "copy": "allow-hard-links = false\nallow-ref-links = false\nallow-symbolic-links = false\n",
+    "hardlink": "allow-hard-links = true\nallow-ref-links = true\n",
+    "clone": "allow-hard-links = false\nallow-ref-links = true\n",
+    "copy": "allow-hard-links = false\nallow-ref-links = false\n",
 }
 
 
@@ -45,7 +46,7 @@ async def install(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         index = await cache.index()
         every = request["artefacts"]
         missing = [each for each in every if not index.contains_record(_record(each))]
-        with _folder(where) as folder:
+        with fetching_into(where) as folder:
             fetched = await fetching.fetch(missing, where, folder, tell)
             records = [await _local(each, fetched.get(each["name"]), where) for each in every]
             try:
@@ -71,7 +72,8 @@ def vet(request: dict[str, Any], where: Place) -> None:
     for each in request["artefacts"]:
         why = ""
         if each["base"] not in allowed:
-            why = f"it is from {each['base']}, and the policy allows {', '.join(request['channels']) or 'no channel'}"
+            may = ", ".join(request["channels"]) or "no channel"
+            why = f"it is from {redact(each['base'])}, and the policy allows {may}"
         elif each["subdir"] not in (request["subdir"], "noarch"):
             raise ImpossibleError(
                 "lock-does-not-fit", "cannot install what the lock holds",
@@ -89,13 +91,6 @@ def vet(request: dict[str, Any], where: Place) -> None:
                 "lock-not-allowed", "does not install what the lock holds", f"`{each['name']}`: {why}",
                 "make the lock again with `kernel-iso lock`, from channels that the policy allows",
             )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _folder(where: Place) -> Iterator[Path]:
-    """A folder for what is fetched, on the disk of the cache, and gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="fetching-", dir=where.cache, ignore_cleanup_errors=True) as name:
-        yield Path(name)
 
 
 def _directory(each: dict[str, Any]) -> str:
@@ -122,7 +117,13 @@ async def _local(each: dict[str, Any], file: Path | None, where: Place) -> RepoD
             record, each["file"], f"{each['base']}/{each['subdir']}/{each['file']}", each["base"]
         )
     else:
-        found = await RepoDataRecord.from_package_archive(file)
+        try:
+            found = await RepoDataRecord.from_package_archive(file)
+        except Exception as error:
+            raise ToolError(
+                "package-broken", explaining.INSTALL, f"{each['file']} is no package of conda: {str(error).splitlines()[0]}",
+                "ask the channel's owner; nothing was installed",
+            ) from None  # fmt: skip
     said = (found.name.normalized, str(found.version), str(found.build))
     if said != (each["name"], each["version"], each["build"]):
         raise ToolError(
@@ -203,9 +204,14 @@ async def _has_scripts(each: dict[str, Any], where: Place) -> bool:
     unpacked = where.packages / _directory(each)
     if (unpacked / "info" / "paths.json").is_file():
         return caches.scripts(unpacked)
+    url = fetching.urls(each, where)[0]
     try:
-        archive = await PackageArchive.from_url(where.client, fetching.urls(each, where)[0])
+        archive = (
+            await PackageArchive.from_path(fetching.path_of(url))
+            if url.startswith("file:")
+            else await PackageArchive.from_url(where.client, url)
+        )
         files = await archive.paths_json()
         return any(caches.is_script(str(entry.relative_path)) for entry in files.paths)
     except Exception as error:
-        raise explaining.unfetched(error, each, fetching.urls(each, where)[0]) from None
+        raise explaining.unfetched(error, each, url) from None

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from msgspec.structs import replace
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from kernel_iso.backends import explicit
 from kernel_iso.backends.conda import on_top, specs
@@ -57,27 +59,54 @@ def asked(plan: Plan, artefacts: Iterable[Artefact]) -> dict[str, str]:
 
 def lock(plan: Plan, run: Run, preferences: tuple[str, ...]) -> Lock:
     """A part for each platform of the plan. `detached` is for the first one."""
-    parts: list[Part] = []
-    kernel: set[str] = set()
-    detached = ""
+    made: list[Lock] = []
     for machine in [name or here() for name in plan.platforms] or [here()]:
         picks, left = _settled(plan, run, machine, preferences)
         if fallen := _fallen(plan, picks):
             picks, left = _with_gpu(plan, run, machine, preferences, fallen) or (picks, left)
-        roots = {conda_name(text) for text in plan.conda}
-        own = {each["name"] for each in picks} - _reachable(picks, roots)
-        kernel |= own
-        wheels = None
-        if plan.requirements or left:
-            wheels = on_top.lock(
-                plan, picks, left, machine, run, tuple(each for each in preferences if each.count("=") == 2)
-            )
-            kernel |= {*wheels.companions}
-            detached = detached or wheels.detached
-        parts.append(_part(plan, machine, picks, roots, own, wheels))
+        made.append(_locked(plan, run, machine, picks, left, preferences))
+    return replace(
+        made[0], parts=tuple(part for each in made for part in each.parts),
+        companions=tuple(sorted({name for each in made for name in each.companions})),
+        detached=next((each.detached for each in made if each.detached), ""),
+    )  # fmt: skip
+
+
+def adopt(plan: Plan, artefacts: Sequence[Artefact], run: Run) -> Lock:
+    """The lock of exactly these packages for this machine; the kernel's own that are not among them come from PyPI."""
+    picks = [
+        {
+            "base": each.base, "subdir": each.subdir, "name": each.name, "version": each.version, "build": each.build,
+            "file": each.filename, "sha256": each.sha256, "size": each.size, "depends": list(each.requires),
+            # An explicit list does not tell; a name that is no Python package's binds nothing.
+            "constrains": [], "python": not each.requires or "python" in each.requires,
+        }
+        for each in artefacts
+    ]  # fmt: skip
+    there = set(on_top.provides(picks))
+    left = tuple(each for each in plan.companions if canonicalize_name(Requirement(each).name) not in there)
+    return _locked(plan, run, here(), picks, left, ())
+
+
+def _locked(
+    plan: Plan,
+    run: Run,
+    machine: str,
+    picks: Sequence[Mapping[str, Any]],
+    left: tuple[str, ...],
+    preferences: tuple[str, ...],
+) -> Lock:
+    """The lock of these conda packages for one machine, with what comes from PyPI: what is asked there, and `left`."""
+    roots = {conda_name(text) for text in plan.conda}
+    own = {str(each["name"]) for each in picks} - _reachable(picks, roots)
+    kernel, wheels = set(own), None
+    if plan.requirements or left:
+        kept = tuple(each for each in preferences if each.count("=") == 2)
+        wheels = on_top.lock(plan, picks, left, machine, run, kept)
+        kernel |= {*wheels.companions}
     return Lock(
-        plan=plan.digest(), parts=tuple(parts), python=plan.python.minor, companions=tuple(sorted(kernel)),
-        detached=detached, source=plan.backend,
+        plan=plan.digest(), parts=(_part(plan, machine, picks, roots, own, wheels),), python=plan.python.minor,
+        companions=tuple(sorted(kernel)), detached=wheels.detached if wheels else "", source=plan.backend,
     )  # fmt: skip
 
 

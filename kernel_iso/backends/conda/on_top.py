@@ -31,8 +31,9 @@ def lock(
     provided = provides(conda)
     python = next((str(each["version"]) for each in conda if each["name"] == "python"), plan.python.version)
     wanted = _plan(plan, Python(version=python, path=""), companions, machine)
-    bound = tuple(f"{name}=={version}" for name, version in sorted(provided.items()))
-    wanted = replace(wanted, constraints=(*wanted.constraints, *bound))
+    wanted = replace(
+        wanted, provided=tuple(f"{name}=={version}" for name, version in sorted(provided.items()))
+    )
     try:
         made = finding.find("uv").lock(wanted, run, preferences=preferences)
     except UNFIT as error:
@@ -70,7 +71,7 @@ def _apart(
     if not left:
         return _beside(made, provided)
     run.tell(f"{' and '.join(left)} cannot live beside what is asked: {why.because[:300]}")
-    alone = uv.lock(replace(wanted, companions=left, constraints=(), hashes=()), run)
+    alone = uv.lock(replace(wanted, companions=left, constraints=(), hashes=(), provided=()), run)
     return replace(_beside(made, provided), detached=alone.parts[0].text)
 
 

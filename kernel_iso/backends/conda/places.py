@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from filelock import BaseFileLock, FileLock, Timeout
 from rattler import Client, Gateway, SourceConfig
 from rattler.networking import (
     AddHeadersMiddleware,
@@ -31,6 +35,11 @@ from kernel_iso.guest import probe
 
 TRIES = 3
 """How often a request is made that fails in a way which may pass."""
+
+FORGOTTEN = 3600.0
+"""Seconds after which nobody unpacks a package any more."""
+
+_FETCHING = "fetching-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +133,45 @@ def _secret(path: Path, data: object) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         json.dump(data, stream)
+
+
+@contextmanager
+def fetching(where: Place) -> Iterator[Path]:
+    """A folder for what is fetched, on the disk of the cache, and gone afterwards; so are those of who was killed."""
+    cache = where.cache
+    _sweep(cache)
+    for folder in caches.forgotten(where.packages, time.time() - FORGOTTEN):
+        shutil.rmtree(folder, ignore_errors=True)
+    lock = _locked(cache)
+    made = Path(lock.lock_file).with_suffix("")
+    try:
+        made.mkdir()
+        yield made
+    finally:
+        _gone(made, lock)
+
+
+def _locked(cache: Path) -> BaseFileLock:
+    """A lock of this process's own; who sweeps may have taken the file away before it was locked."""
+    while True:
+        lock = FileLock(cache / f"{_FETCHING}{secrets.token_hex(4)}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            if Path(lock.lock_file).exists():
+                return lock
+            lock.release()
+
+
+def _sweep(cache: Path) -> None:
+    for path in cache.glob(f"{_FETCHING}*.lock"):
+        lock = FileLock(path)
+        with suppress(Timeout, OSError):
+            lock.acquire(timeout=0)
+            _gone(path.with_suffix(""), lock)
+
+
+def _gone(folder: Path, lock: BaseFileLock) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
+    lock.release()

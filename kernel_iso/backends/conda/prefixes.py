@@ -123,6 +123,30 @@ def verify(prefix: Path, wanted: Mapping[str, str]) -> None:
         )  # fmt: skip
 
 
+def collisions(prefix: Path) -> tuple[tuple[str, str, str], ...]:
+    """What several packages bring: the path, the package whose file is there, and one whose file was put aside.
+
+    rattler puts it into the folder `__clobbers__` (0.28), and conda's records say where it belonged.
+    """
+    if not (prefix / "__clobbers__").is_dir():
+        return ()
+    known = records(prefix)
+    owners = {path: name for name, data in known.items() for path in _listed(data)}
+    found = [
+        (str(each["original_path"]), str(owners.get(each["original_path"], "")), name)
+        for name, data in known.items()
+        for each in _paths(data)
+        if each.get("original_path")
+    ]
+    return tuple(sorted(found))
+
+
+def _paths(data: Mapping[str, object]) -> list[dict[str, object]]:
+    told = data.get("paths_data")
+    found = told.get("paths") if isinstance(told, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
 def sources(prefix: Path) -> tuple[str, ...]:
     """The Python files of the noarch packages of a prefix: packages for one Python bring their bytecode along."""
     return tuple(

@@ -12,6 +12,9 @@ from kernel_iso.backends.wheels import here
 from kernel_iso.errors import ImpossibleError, ToolError
 from kernel_iso.model import Part, Plan, Run
 
+MOST = 20
+"""Collisions that are told: packages that have more of them have the same reason for each."""
+
 
 def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
     """Make the folder `at` a prefix that holds the part; return its interpreter."""
@@ -50,6 +53,8 @@ def realise(plan: Plan, part: Part, at: str, run: Run) -> str:
         run.tell(
             f"did not run the link scripts of {', '.join(answer['scripts'])}: the policy's `link-scripts` is `never`"
         )
+    for path, kept, other in prefixes.collisions(Path(at))[:MOST]:
+        run.tell(f"{kept} and {other} both bring {path}: it is {kept}'s")
     count = len(held.artefacts)
     if part.pypi:
         count += on_top.install(plan, part, at, run)

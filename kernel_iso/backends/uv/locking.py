@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso.backends import companions, explaining, pylocks
 from kernel_iso.backends.pylocks import Pick
-from kernel_iso.backends.uv import commands
+from kernel_iso.backends.uv import commands, stubs
 from kernel_iso.errors import ToolError
 from kernel_iso.model import Done, Lock, Plan, Run
 from kernel_iso.planning.indexes import comparable
@@ -109,6 +109,7 @@ def _versions(place: Desk, machine: str, bound: frozenset[str]) -> tuple[Pick, .
             *commands.compiling(place.uv, place.plan, machine, place.cache),
             *("--annotation-style", "line", "--emit-index-annotation"),
             *_constraints(place),
+            *_provided(place),
             *("--output-file", output),
             place.write("requirements.in", place.plan.requirements),
             *_project(place, bound),
@@ -153,9 +154,15 @@ def parsed(text: str) -> tuple[Pick, ...]:
 
 
 def _constraints(place: Desk) -> list[str]:
-    if not place.plan.limits:
+    limits = (*place.plan.limits, *place.plan.provided)
+    return ["--constraints", place.write("constraints.in", limits)] if limits else []
+
+
+def _provided(place: Desk) -> list[str]:
+    """What is there already and no index need have: stubs of it, to be found before any index is asked."""
+    if not place.plan.provided:
         return []
-    return ["--constraints", place.write("constraints.in", place.plan.limits)]
+    return ["--find-links", str(stubs.write(place.plan.provided, place.folder / "provided"))]
 
 
 def _project(place: Desk, bound: frozenset[str]) -> list[str]:
@@ -184,6 +191,7 @@ def artefacts(
         *commands.compiling(place.uv, place.plan, machine, place.cache),
         *("--no-deps", "--generate-hashes", "--format", "pylock.toml", place.write("pins.in", pins)),
         *_project(place, bound),
+        *_provided(place),
     ]
     env = commands.system(machine)
     done = place.run(commands.cached(command), cwd=str(place.folder), env=env)
