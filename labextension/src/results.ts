@@ -58,6 +58,8 @@ export interface Inspect {
   prefix: Prefix | null;
   drift: Change[];
   machine_drift: string[];
+  /** What its lock wants a person to know: a CPU build that conda took although there is a GPU. */
+  notes: string[];
   unique_bytes: number;
   shared_bytes: number;
   machine: { os: string; arch: string; accelerators: Accelerator[] };

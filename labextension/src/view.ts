@@ -50,6 +50,7 @@ export const NOTHING_KNOWN: Inspect = {
   prefix: null,
   drift: [],
   machine_drift: [],
+  notes: [],
   unique_bytes: 0,
   shared_bytes: 0,
   machine: { os: '', arch: '', accelerators: [] },

@@ -131,6 +131,7 @@ export interface Plan {
   virtual?: string[];
   conda_limits?: string[];
   link_scripts?: boolean;
+  provided?: string[];
   exclude_newer?: string;
   env?: [string, string][];
   /** Left out: "path". */

@@ -26,6 +26,7 @@ const inspect = (part: Partial<Inspect> = {}): Input => ({
     prefix: null,
     drift: [],
     machine_drift: [],
+    notes: [],
     unique_bytes: 0,
     shared_bytes: 0,
     machine: { os: 'linux', arch: 'x86_64', accelerators: [] },

@@ -141,6 +141,11 @@ function AcceleratorCard(props: {
           {build && <Fact name={trans.__('Build')}>{build}</Fact>}
         </dl>
       )}
+      {inspect.notes.map(sentence => (
+        <Note key={sentence} level="warning">
+          {printable(sentence)}
+        </Note>
+      ))}
       <Fit {...props} build={build} />
     </div>
   );

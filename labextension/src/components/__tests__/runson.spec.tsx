@@ -37,6 +37,7 @@ const INSPECT: Inspect = {
   },
   drift: [],
   machine_drift: [],
+  notes: [],
   unique_bytes: 412e6,
   shared_bytes: 5.31e9,
   machine: {
@@ -104,6 +105,12 @@ describe('RunsOn', () => {
     );
     expect(text()).toContain('the driver is 550.54 now');
     expect(text()).not.toContain('Fits this machine.');
+  });
+
+  it('says what the lock wants a person to know', () => {
+    const notes = ['pytorch 2.10.0 is the CPU build'];
+    render(<RunsOn inspect={{ ...INSPECT, notes }} trans={trans} />);
+    expect(text()).toContain('pytorch 2.10.0 is the CPU build');
   });
 
   it('what is not made yet has no folder and no size', () => {
