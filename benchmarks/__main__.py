@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import answering, crowding, listing, realising, starting
+from benchmarks import answering, conda, crowding, listing, realising, starting
 from benchmarks.grounds import Ground
 from benchmarks.measuring import Section, about
 
@@ -17,6 +17,7 @@ SECTIONS = {
     "engine": answering.measure,
     "list": listing.measure,
     "crowd": crowding.measure,
+    "conda": conda.measure,
 }
 
 

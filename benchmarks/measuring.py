@@ -19,6 +19,7 @@ VERSIONS = (
     "jupyter_client",
     "jupyter_server",
     "uv",
+    "py-rattler",
     "virtualenv",
     "pip",
     "msgspec",
