@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import disks
 import pytest
 
 if TYPE_CHECKING:
     from conda_channel import Served
+    from conda_desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +68,15 @@ def tiny_prefix(
         tiny_channel, folder / "prefix", "python", "blue", "greeting", "activating", cache=conda_cache
     )
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def desk(tiny_channel: Path) -> Iterator[Desk]:
+    """The conda backend on the tiny channel as a folder, with a cache and a home of this test's own."""
+    import conda_desk
+
+    # Not below tmp_path, which pytest keeps for three runs: a prefix has a Python of its own.
+    with tempfile.TemporaryDirectory(
+        prefix="kernel-iso-desk-", dir=disks.quick(), ignore_cleanup_errors=True
+    ) as folder:
+        yield conda_desk.Desk(channel=tiny_channel.as_uri(), folder=Path(folder))

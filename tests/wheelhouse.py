@@ -161,10 +161,10 @@ class Wheelhouse:
         self._closing = threading.Event()
         house = self
 
-        class Handler(_Handler):
+        class Own(self.handler()):  # type: ignore[misc]
             index = house
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
         self._server.daemon_threads = True
         # A client that goes away is no news.
         self._server.handle_error = lambda request, address: None  # type: ignore[method-assign]
@@ -181,6 +181,11 @@ class Wheelhouse:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @staticmethod
+    def handler() -> type[Handler]:
+        """What answers; an index of another kind has another."""
+        return Handler
 
     @property
     def port(self) -> int:
@@ -237,7 +242,9 @@ class Wheelhouse:
         return artefact
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers for an index."""
+
     index: Wheelhouse
     protocol_version = "HTTP/1.1"
 
@@ -252,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
         context = self.index.hosts.get(host)
         self.close_connection = True
         if context is None or port != "443":
-            self._answer(403, b"not through here", "text/plain")
+            self.answer(403, b"not through here", "text/plain")
             return
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with context.wrap_socket(self.connection, server_side=True) as inner:
@@ -268,13 +275,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if failing:
-            self._answer(int(self.index.failure), b"failing on purpose", "text/plain")
+            self.answer(int(self.index.failure), b"failing on purpose", "text/plain")
         elif self.index.login and login != _basic(self.index.login):
-            self._answer(401, b"who are you?", "text/plain")
+            self.answer(401, b"who are you?", "text/plain")
         else:
-            self._serve([unquote(part) for part in self.path.split("?")[0].strip("/").split("/")])
+            self.serve([unquote(part) for part in self.path.split("?")[0].strip("/").split("/")])
 
-    def _serve(self, parts: list[str]) -> None:
+    def serve(self, parts: list[str]) -> None:
+        """Answer for a path below the token."""
         if len(parts) == 2 and parts[0] == "simple":
             found = [artefact for artefact in self.index.artefacts if artefact.project == parts[1]]
             if found:
@@ -288,11 +296,11 @@ class _Handler(BaseHTTPRequestHandler):
         if len(parts) == 2 and parts[0] == "files":
             for artefact in self.index.artefacts:
                 if parts[1] == artefact.filename + ".metadata" and artefact.metadata:
-                    return self._answer(200, artefact.metadata.encode(), "text/plain")
+                    return self.answer(200, artefact.metadata.encode(), "text/plain")
                 if parts[1] == artefact.filename:
                     self.index._closing.wait(self.index.slow)
-                    return self._answer(200, artefact.content, "application/octet-stream", artefact)
-        return self._answer(404, b"not here", "text/plain")
+                    return self.answer(200, artefact.content, "application/octet-stream", artefact)
+        return self.answer(404, b"not here", "text/plain")
 
     @property
     def _place(self) -> str:
@@ -307,11 +315,12 @@ class _Handler(BaseHTTPRequestHandler):
                 "versions": sorted({artefact.filename.split("-")[1] for artefact in found}),
                 "files": [_entry(artefact, self._place, hashed=self.index.hashes) for artefact in found],
             }
-            return self._answer(200, json.dumps(data).encode(), "application/vnd.pypi.simple.v1+json")
+            return self.answer(200, json.dumps(data).encode(), "application/vnd.pypi.simple.v1+json")
         links = [_link(artefact, self._place, hashed=self.index.hashes) for artefact in found]
-        return self._answer(200, "\n".join(links).encode(), "text/html")
+        return self.answer(200, "\n".join(links).encode(), "text/html")
 
-    def _answer(self, status: int, body: bytes, kind: str, artefact: Artefact | None = None) -> None:
+    def answer(self, status: int, body: bytes, kind: str, artefact: Artefact | None = None) -> None:
+        """Send it; of an artefact that is held only the first half before it is released."""
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -6,42 +6,39 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from benches import Bench, Say, allowed, only_uv, only_virtualenv, versions
+from benches import Bench, Say, allowed, only_of_wheels, only_uv, only_virtualenv
 from wheelhouse import Wheelhouse
 
 from kernel_iso.backends import pylocks
 from kernel_iso.backends.wheels import here
 from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecError, ToolError
-from kernel_iso.model import Index, Machine, Part
+from kernel_iso.model import Index, Machine
 
 
 class TestLock:
-    def test_a_lock_is_pep_751_with_hashes_roles_and_who_needs_whom(self, bench: Bench) -> None:
+    def test_a_lock_has_hashes_roles_and_who_needs_whom(self, bench: Bench) -> None:
         plan = bench.plan("blue", companions=("kern",))
         lock = bench.backend.lock(plan, bench.run)
         assert (lock.plan, lock.companions, lock.detached) == (plan.digest(), ("kern", "tail"), "")
         assert [(part.platform, part.kind, part.accelerator) for part in lock.parts] == [
-            (here(), "pylock", "")
+            (here(), bench.kind, "")
         ]
-        found = pylocks.packages(lock.parts[0].text)
+        found = bench.packages(lock.parts[0])
         assert [(each.name, each.version, each.role, each.requires) for each in found] == [
             ("blue", "2.0", "asked", ("green",)),
             ("green", "2.0", "", ()),
             ("kern", "7.0", "companion", ("green", "tail")),
             ("tail", "1.0", "companion", ()),
         ]
-        data = tomllib.loads(lock.parts[0].text)
-        assert data["requires-python"] == f"=={plan.python.minor}.*"
-        assert data["tool"]["kernel-iso"]["plan"] == plan.digest()
-        wheels = {each["name"]: each["wheels"] for each in data["packages"]}
+        assert bench.answers(lock.parts[0]) == (plan.digest(), f"=={plan.python.minor}.*")
         announced = {each.project: each.sha256 for each in bench.index.artefacts}
-        assert {name: [wheel["hashes"] for wheel in each] for name, each in wheels.items()} == {
-            name: [{"sha256": announced[name]}] for name in wheels
+        assert bench.artefacts(lock.parts[0]) == {
+            name: (bench.index.url, (announced[name],)) for name in ("blue", "green", "kern", "tail")
         }
-        assert {each["index"] for each in data["packages"]} == {bench.index.url}
         # The same question gets the same text.
         assert bench.backend.lock(plan, bench.run) == lock
 
+    @only_of_wheels
     def test_extras_and_markers_are_followed(self, bench: Bench) -> None:
         bench.index.wheel("rose", requires=["tail; python_version < '3'"], extras={"x": ["green<2"]})
         found = pylocks.packages(bench.lock("rose[x]").parts[0].text)
@@ -52,26 +49,29 @@ class TestLock:
 
     def test_an_edit_changes_only_what_it_must(self, bench: Bench) -> None:
         plan = bench.plan("blue", "green")
-        kept = bench.backend.lock(plan, bench.run, preferences=("green==1.0", "blue==1.0", "gone==3"))
-        assert versions(kept) == {"blue": "1.0", "green": "1.0"}
+        kept = bench.backend.lock(
+            plan, bench.run, preferences=bench.kept("green==1.0", "blue==1.0", "gone==3")
+        )
+        assert bench.versions(kept) == {"blue": "1.0", "green": "1.0"}
         plan = bench.plan("blue>=2", "green", "tail")
-        moved = bench.backend.lock(plan, bench.run, preferences=("green==1.0", "blue==1.0", "tail==1.0"))
-        assert versions(moved) == {"blue": "2.0", "green": "2.0", "tail": "1.0"}
+        pins = bench.kept("green==1.0", "blue==1.0", "tail==1.0")
+        moved = bench.backend.lock(plan, bench.run, preferences=pins)
+        assert bench.versions(moved) == {"blue": "2.0", "green": "2.0", "tail": "1.0"}
 
     def test_constraints_limit_and_add_nothing(self, bench: Bench) -> None:
         lock = bench.lock("blue", constraints=("green<2", "cyan==1.0"))
-        assert versions(lock) == {"blue": "1.0", "green": "1.0"}
+        assert bench.versions(lock) == {"blue": "1.0", "green": "1.0"}
 
     def test_a_release_that_is_too_new_is_not_used(self, bench: Bench) -> None:
         bench.index.wheel("green", "3.0", uploaded="2031-01-01T00:00:00Z")
-        assert versions(bench.lock("green", exclude_newer="2030-01-01")) == {"green": "2.0"}
-        assert versions(bench.lock("green")) == {"green": "3.0"}
+        assert bench.versions(bench.lock("green", exclude_newer="2030-01-01")) == {"green": "2.0"}
+        assert bench.versions(bench.lock("green")) == {"green": "3.0"}
 
     @only_uv
     def test_only_allowed_hashes_are_locked(self, bench: Bench) -> None:
         green = next(each for each in bench.index.artefacts if each.filename.startswith("green-2.0"))
         lock = bench.lock("green", hashes=(("Green", (f"sha256:{green.sha256}",)),))
-        assert versions(lock) == {"green": "2.0"}
+        assert bench.versions(lock) == {"green": "2.0"}
         with pytest.raises(ConflictError) as caught:
             bench.lock("green", hashes=(("green", ("sha256:" + "0" * 64,)),))
         assert caught.value.code == "hash-not-allowed"
@@ -79,7 +79,7 @@ class TestLock:
     def test_an_index_without_hashes_is_hashed_by_us_or_refused(self, bench: Bench) -> None:
         bench.index.hashes = False
         green = next(each for each in bench.index.artefacts if each.filename.startswith("green-2.0"))
-        if bench.name == "virtualenv":  # pip fetches only the metadata to resolve
+        if bench.name != "uv":  # the others fetch no package to resolve
             with pytest.raises(ToolError) as caught:
                 bench.lock("green")
             assert caught.value.code == "no-hash"
@@ -88,7 +88,7 @@ class TestLock:
         assert wheel["hashes"] == {"sha256": green.sha256}
 
     def test_nothing_asked_is_an_empty_lock(self, bench: Bench) -> None:
-        assert versions(bench.lock()) == {}
+        assert bench.versions(bench.lock()) == {}
 
     def test_a_lock_needs_no_files_beside_the_notebook(
         self, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,18 +102,21 @@ class TestLock:
         (tmp_path / ".config/pip").mkdir()
         (tmp_path / ".config/pip/pip.conf").write_text(f"[global]\n{evil}")
         (tmp_path / "setup.cfg").write_text(f"[install]\n{evil}")
+        (tmp_path / ".condarc").write_text("channels: [http://127.0.0.1:9/channel]\n")
         monkeypatch.chdir(tmp_path)
-        assert versions(bench.lock("green")) == {"green": "2.0"}
+        assert bench.versions(bench.lock("green")) == {"green": "2.0"}
 
 
 class TestCompanions:
     def test_what_does_not_fit_is_locked_and_realised_apart(self, bench: Bench, say: Say) -> None:
         bench.index.wheel("aqua", "1.0", requires=["green>=2"])
+        if bench.apart is not bench.index:
+            bench.apart.wheel("aqua", "1.0", requires=["green>=2"])
         plan = bench.plan(
             "cyan", companions=("aqua", "tail"), hashes=(("green", allowed(bench, "green-1.0")),)
         )
         lock = bench.backend.lock(plan, bench.run)
-        assert versions(lock) == {"cyan": "1.0", "green": "1.0", "tail": "1.0"}
+        assert bench.versions(lock) == {"cyan": "1.0", "green": "1.0", "tail": "1.0"}
         assert lock.companions == ("tail",)
         apart = pylocks.packages(lock.detached)
         assert [(each.name, each.version, each.role) for each in apart] == [
@@ -121,7 +124,7 @@ class TestCompanions:
             ("green", "2.0", "companion"),
         ]
         assert "aqua cannot live beside what is asked" in bench.said
-        python = bench.backend.realise(plan, Part(text=lock.detached), str(bench.folder / "x"), bench.run)
+        python = bench.realise_apart(plan, lock)
         assert say(python, "import aqua, green; print(green.__version__)") == "2.0"
 
     @only_uv
@@ -129,7 +132,7 @@ class TestCompanions:
         bench.index.wheel("ipykernel", "5.5", requires=["green"])
         bench.index.wheel("ipykernel", "7.4", requires=["green>=2"])
         lock = bench.lock("cyan", companions=("ipykernel",))
-        assert versions(lock) == {"cyan": "1.0", "green": "1.0"}
+        assert bench.versions(lock) == {"cyan": "1.0", "green": "1.0"}
         assert {each.name: each.version for each in pylocks.packages(lock.detached)} == {
             "green": "2.0",
             "ipykernel": "7.4",
@@ -150,16 +153,31 @@ class TestExplanations:
                 ("blue>=2", "cyan", "tail"),
                 ConflictError,
                 "no-versions-fit",
-                "`blue>=2` and `cyan` cannot live",
+                "`{}` and `{}` cannot live",
             ),
             (("green>=9",), ConflictError, "no-such-version", "2.0"),
+            (("sklearn",), SpecError, "no-such-package", "has"),
+        ],
+    )
+    def test_a_lock_that_cannot_be_is_explained(
+        self, bench: Bench, requirements: tuple[str, ...], kind: type[IsoError], code: str, words: str
+    ) -> None:
+        with pytest.raises(kind) as caught:
+            bench.lock(*requirements)
+        assert caught.value.code == code
+        assert words.format(*bench.words(*requirements)) in caught.value.because
+
+    @only_of_wheels
+    @pytest.mark.parametrize(
+        ("requirements", "kind", "code", "words"),
+        [
             (("sklearn",), SpecError, "no-such-package", "no index has it (asked: main)"),
             (("winonly",), ImpossibleError, "no-matching-wheel", "win_amd64"),
             (("needy",), ImpossibleError, "needs-build", "needy needs it"),
             (("not a name",), SpecError, "bad-requirement", ""),
         ],
     )
-    def test_a_lock_that_cannot_be_is_explained(
+    def test_a_lock_of_wheels_that_cannot_be_is_explained(
         self, bench: Bench, requirements: tuple[str, ...], kind: type[IsoError], code: str, words: str
     ) -> None:
         bench.index.wheel("winonly", tag="cp311-cp311-win_amd64")
@@ -178,7 +196,7 @@ class TestExplanations:
         bench.index.failure = failure
         with pytest.raises(ToolError) as caught:
             bench.lock("blue")
-        assert caught.value.code == code
+        assert caught.value.code == bench.code(code)
         assert f"127.0.0.1:{bench.index.port}" in caught.value.because
 
 
@@ -189,7 +207,10 @@ class TestSeveralIndexes:
             second.wheel("green", "9.0")
             second.wheel("other", "1.0")
             indexes = (Index(name="main", url=bench.index.url), Index(name="second", url=second.url))
-            assert versions(bench.lock("green", "other", indexes=indexes)) == {"green": "2.0", "other": "1.0"}
+            assert bench.versions(bench.lock("green", "other", indexes=indexes)) == {
+                "green": "2.0",
+                "other": "1.0",
+            }
 
     @only_uv
     @pytest.mark.parametrize("asked", ["torchy", "vision"])
@@ -210,7 +231,7 @@ class TestSeveralIndexes:
             expected = {"torchy": "1.0+cpu", "green": "2.0"} | (
                 {"vision": "1.0"} if asked == "vision" else {}
             )
-            assert versions(lock) == expected
+            assert bench.versions(lock) == expected
             assert say(bench.realise(plan, lock), "import torchy; print(torchy.__version__)") == "1.0+cpu"
 
 

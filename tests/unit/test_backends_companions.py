@@ -6,8 +6,7 @@ import pytest
 from packaging.pylock import PackageWheel
 
 from kernel_iso import backends
-from kernel_iso.backends import finding
-from kernel_iso.backends import clashes, companions, pylocks
+from kernel_iso.backends import clashes, companions, finding, pylocks
 from kernel_iso.backends.pylocks import Pick
 from kernel_iso.errors import ConflictError, ImpossibleError, SpecError, ToolError
 from kernel_iso.model import Plan, Python
