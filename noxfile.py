@@ -60,7 +60,7 @@ def jest(session: nox.Session) -> None:
 @nox.session
 def full(session: nox.Session) -> None:
     """Every test. One that needs the index, a Chromium or the real torch, and is skipped, is a failure."""
-    install(session, "e2e", "hub", extras="[papermill]")
+    install(session, "e2e", "full", extras="[papermill]")
     session.run(
         "pytest", "--require", "network", "--require", "browser", "--require", "torch", *session.posargs
     )

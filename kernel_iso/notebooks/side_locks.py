@@ -102,6 +102,20 @@ def uv_lock(folder: Path, disk: Files) -> list[FoundLock]:
     ]
 
 
+def refuse_others(notebook: Path, texts: Iterable[Path]) -> None:
+    """Raise `SpecError` (`not-a-side-lock`) where one of these files has the name of another notebook's lock."""
+    others = _notebooks(files.names(notebook.parent)) - {_own_stem(notebook.name)}
+    for path in texts:
+        found = _NAME.fullmatch(path.name) or _LIST.fullmatch(path.name)
+        if found and found["name"] in others:
+            raise SpecError(
+                "not-a-side-lock",
+                f"cannot write the lock of `{clean(notebook.name)}` beside it",
+                f"`{clean(path.name)}` is the lock of another notebook in this folder",
+                "keep it in the notebook, or rename one of them",
+            )
+
+
 def outdated(notebook: Path, texts: Iterable[Path], disk: Files) -> list[Path]:
     """Files of ours that a lock in the files `texts` replaces: wheels or a list of conda packages of the same names."""
     new = {path.name for path in texts}

@@ -113,6 +113,7 @@ def write_side_lock(path: Path, lock: Lock, *, disk: Files | None = None) -> Pat
     disk = disk or Files()
     place = reading.absolute(path)
     texts = side_texts.side_files(place, lock)
+    side_locks.refuse_others(place, texts)
     for target, text in texts.items():
         disk.write(target, None, text.encode())
     for old in side_locks.outdated(place, texts, disk):

@@ -31,7 +31,7 @@ def requirements(plan: Plan, case: Case) -> Plan:
         names = (*asked[:_MANY], f"{len(asked) - _MANY} more") if len(asked) > _MANY + 1 else asked
         reason = f"{count} asked for: {listed(names)}"
     else:
-        reason = "no packages are asked for"
+        reason = "" if spec.conda else "no packages are asked for"
     return decided(
         plan,
         "requirements",

@@ -189,6 +189,19 @@ def test_a_proposal_leaves_out_what_needs_no_declaration() -> None:
     assert made.python == "3.11"
 
 
+def test_what_conda_packages_give_is_declared_already() -> None:
+    """Under its name on PyPI; and what only conda's records know is proposed under that name."""
+    used = Used(modules=(("torch", 1), ("cv2", 2), ("osgeo.gdal", 3)), installed=())
+    there = isolating.Installed(
+        version="3.12.1", stdlib=(), installed={"torch": "2.9.1"}, local=(),
+        found={"torch": ("torch",), "cv2": (), "osgeo.gdal": ()},
+        conda={"cv2": ("py-opencv", "4.12.0"), "osgeo.gdal": ("gdal", "3.9.1")},
+    ).named()  # fmt: skip
+    made = isolating.proposal(used, there, Spec(conda=("pytorch>=2",)), frozenset(), frozenset())
+    assert [row.requirement for row in made.proposal] == ["opencv-python~=4.12", "gdal~=3.9"]
+    assert made.missing == ()
+
+
 def test_what_a_cell_installs_is_proposed_where_nothing_imports_it() -> None:
     """As it was typed where it is not installed, as it is installed where it is."""
     used = Used(modules=(), installed=(("numpy", 1), ("polars>=1", 2)))

@@ -94,11 +94,88 @@ def test_a_side_lock_reads_back_as_the_lock_that_was_written(tmp_path: Path) -> 
     assert (found.locks[0].kind, found.id) == ("kernel-iso", "one")
 
 
-def test_a_lock_of_conda_has_no_side_file(tmp_path: Path) -> None:
-    """A `pylock` file can only hold PEP 751."""
+def conda_lock(plan: str = "p" * 64, *, wheels: str = "lock-version = '1.0'\n") -> Lock:
+    """A lock with a CPU part and a GPU part of conda's packages, and wheels on top of the first."""
+    parts = tuple(
+        Part(text=f"# platform: linux-64\n@EXPLICIT\n# {name}\n", kind="conda", pypi=top, platform="linux-x86_64",
+             accelerator=name)
+        for name, top in (("cpu", wheels), ("cu126", ""))
+    )  # fmt: skip
+    return Lock(plan=plan, parts=parts, python="3.12", companions=("ipykernel",), brought_torch="2.9")
+
+
+def test_a_lock_of_conda_is_a_list_that_conda_reads_with_the_wheels_beside_it(tmp_path: Path) -> None:
+    """What it answers stands in a comment; it reads back as it was written."""
+    path, lock = put(tmp_path / "my.report.ipynb", NOTEBOOK), conda_lock()
+    assert write_side_lock(path, lock).name == "conda.my_report.lock"
+    names = sorted(item.name for item in tmp_path.iterdir() if item != path)
+    assert names == ["conda.my_report-cu126.lock", "conda.my_report.lock", "pylock.my_report.toml"]
+    text = (tmp_path / "conda.my_report.lock").read_text()
+    assert text.startswith(lock.parts[0].text)
+    assert text.removeprefix(lock.parts[0].text).startswith("# kernel-iso lock: {")
+    assert [lock] == [Lock.from_text(item.text) for item in read(path).locks]
+
+
+def test_a_lock_of_the_other_kind_takes_the_place_of_the_former(tmp_path: Path) -> None:
+    """Only of ours: what another tool wrote under such a name stays, and counts for nothing."""
+    path = put(tmp_path / "a.ipynb", NOTEBOOK)
+    wheels = Lock(plan="w", parts=(Part(text="lock-version = '1.0'\n"),))
+    for lock in (conda_lock(), conda_lock(wheels=""), wheels, conda_lock()):
+        write_side_lock(path, lock)
+        assert [lock] == [Lock.from_text(item.text) for item in read(path).locks if lock.plan in item.text]
+    assert next(Lock.from_text(item.text).plan for item in read(path).locks) == "p" * 64
+    (tmp_path / "conda.a.lock").write_text("@EXPLICIT\n")
+    write_side_lock(path, wheels)
+    assert (tmp_path / "conda.a.lock").read_text() == "@EXPLICIT\n"
+    assert wheels in [Lock.from_text(item.text) for item in read(path).locks]
+
+
+def test_the_lock_of_another_notebook_is_never_written_over(tmp_path: Path) -> None:
+    """Its name may be that of a part: `a-cu126.ipynb` beside `a.ipynb`."""
+    path, other = put(tmp_path / "a.ipynb", NOTEBOOK), put(tmp_path / "a-cu126.ipynb", NOTEBOOK)
+    own = write_side_lock(other, conda_lock("other", wheels=""))
+    before = own.read_text()
+    with pytest.raises(SpecError) as caught:
+        write_side_lock(path, conda_lock())
+    assert caught.value.code == "not-a-side-lock"
+    assert own.read_text() == before
+    assert read(path).locks == ()
+
+
+def test_conda_packages_without_their_wheels_are_no_lock(tmp_path: Path) -> None:
+    """They would make another environment; wheels of a former lock, and wheels alone, are not taken for them."""
+    path = put(tmp_path / "a.ipynb", NOTEBOOK)
+    write_side_lock(path, conda_lock("old"))
+    former = (tmp_path / "pylock.a.toml").read_text()
+    write_side_lock(path, conda_lock())
+    for text in ("", former):
+        (tmp_path / "pylock.a.toml").write_text(text)
+        with pytest.raises(SpecError) as caught:
+            read(path)
+        assert caught.value.code == "bad-lock"
+    for side in tmp_path.glob("conda.*"):
+        side.unlink()
+    (tmp_path / "pylock.a.toml").write_text(former)
+    assert read(path).locks == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["{", '{"plan": 1}', "[" * 100000, '{"plan": "p", "python": "../x"}', "null"]
+)
+def test_a_broken_comment_in_a_list_of_conda_packages_is_told(tmp_path: Path, said: str) -> None:
+    """And no other error of a parser."""
+    path = put(tmp_path / "a.ipynb", NOTEBOOK)
+    (tmp_path / "conda.a.lock").write_text(f"@EXPLICIT\n# kernel-iso lock: {said}\n")
+    with pytest.raises(SpecError) as caught:
+        read(path)
+    assert caught.value.code in ("bad-table", "bad-python")
+
+
+def test_a_lock_of_an_unknown_kind_has_no_side_file(tmp_path: Path) -> None:
+    """Nothing is written."""
     path = put(tmp_path / "a.ipynb", NOTEBOOK)
     with pytest.raises(SpecError) as caught:
-        write_side_lock(path, Lock(plan="p", parts=(Part(text="@EXPLICIT\n", kind="conda"),)))
+        write_side_lock(path, Lock(plan="p", parts=(Part(text="x", kind="y"),)))
     assert caught.value.code == "not-a-side-lock"
     assert [path] == list(tmp_path.iterdir())
 
