@@ -62,6 +62,14 @@ class TestLock:
         lock = bench.lock("blue", constraints=("green<2", "cyan==1.0"))
         assert bench.versions(lock) == {"blue": "1.0", "green": "1.0"}
 
+    @only_uv
+    def test_what_something_else_installs_binds_and_no_index_need_have_it(self, bench: Bench) -> None:
+        """conda's packages, for one: a version that no index knows fits, and one that does not fit is a conflict."""
+        assert bench.versions(bench.lock("blue", provided=("green==7.7",))) == {"blue": "2.0", "green": "7.7"}
+        assert bench.versions(bench.lock("blue", provided=("green==1.0",))) == {"blue": "1.0", "green": "1.0"}
+        with pytest.raises(ConflictError):
+            bench.lock("blue>=2", provided=("green==1.0",))
+
     def test_a_release_that_is_too_new_is_not_used(self, bench: Bench) -> None:
         bench.index.wheel("green", "3.0", uploaded="2031-01-01T00:00:00Z")
         assert bench.versions(bench.lock("green", exclude_newer="2030-01-01")) == {"green": "2.0"}

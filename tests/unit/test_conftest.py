@@ -33,7 +33,7 @@ pytest.importorskip("no_such_module_at_all")
 
 def outcome(folder: Path, *arguments: str) -> str:
     """The closing line of pytest on two made-up test files under our conftest."""
-    for name in ("conftest.py", "outside.py", "conda_fixtures.py"):
+    for name in ("conftest.py", "outside.py", "conda_fixtures.py", "disks.py"):
         shutil.copy(CONFTEST.with_name(name), folder / name)
     (folder / "test_cases.py").write_text(CASES, encoding="utf-8")
     (folder / "test_module.py").write_text(MODULE, encoding="utf-8")

@@ -47,6 +47,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Config]
     for name in ("jupyterhub", "jupyterhub.singleuser"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, extension.__name__, extension)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")  # whose server it is
     return examples(tmp_path)
 
 
@@ -62,10 +63,12 @@ def test_the_example_grants_reading_and_executing_by_the_hubs_scopes(config: dic
         asked = (("read", "kernel_iso"), ("execute", "kernel_iso"), ("execute", "kernels"))
         return [authorizer.is_authorized(None, user, action, resource) for action, resource in asked]
 
+    look, change = f"{read}!user=ada", f"{execute}!user=ada"
     assert granted("access:servers") == [False, False, True]
-    assert granted("access:servers", read) == [True, False, True]
-    assert granted("access:servers", read, execute) == [True, True, True]
-    assert granted(read, execute) == [False, False, False]
+    assert granted("access:servers", look) == [True, False, True]
+    assert granted("access:servers", look, change) == [True, True, True]
+    assert granted("access:servers", look, f"{execute}!user=eve") == [True, False, True]
+    assert granted(look, change) == [False, False, False]
 
 
 def test_the_examples_policy_is_locked(config: dict[str, Config], environ: dict[str, str]) -> None:
