@@ -48,7 +48,7 @@ def read(engine: Engine, path: Path, machine: Machine) -> Foreign:
 
 
 def asked(found: Foreign, path: Path) -> Spec:
-    """What an environment from a lock asks: what nothing else in it needs, in its version; all of it where no need is told."""
+    """What an environment from a lock asks: what nothing else in it needs, in its version; all, where no need is told."""
     needed = {name for each in found.artefacts for name in each.requires if name != each.name}
     roots = [each for each in found.artefacts if each.name not in needed and each.name != "python"]
     return Spec(

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("jupyterhub", reason="JupyterHub is not installed: `nox -s full` does it")
-
 import requests
 from hub_client import Hub, Person, running
 from waiting_client import wait_until
@@ -29,6 +26,7 @@ NOTEBOOK = {
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """One hub for the module."""
+    pytest.importorskip("jupyterhub", reason="JupyterHub is not installed: `nox -s full` does it")
     with running(tmp_path_factory.mktemp("hub")) as made:
         yield made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel_iso.engine import differences, doctoring, editing, fitting, foreign, held, inspecting, targets
+from kernel_iso.engine import differences, doctoring, editing, foreign, held, inspecting, targets
 from kernel_iso.errors import SpecError
 from kernel_iso.model import Lock, Package, Part, Spec
 
