@@ -28,7 +28,7 @@ from kernel_iso.engine.doctoring import reporting
 from kernel_iso.engine.preparing import Ready
 from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
-from kernel_iso.model import Machine
+from kernel_iso.model import Machine, Spec
 from kernel_iso.processes import redact
 
 Arguments = Mapping[str, Any]
@@ -225,7 +225,8 @@ def trust(engine: Engine, arguments: Arguments) -> Outcome:
 
 def policy(engine: Engine, arguments: Arguments) -> Outcome:
     """Show every value and its source."""
-    rows = policies.explain(engine.policy)
+    # The person's own conda configuration names the channels where nobody else has.
+    rows = policies.explain(preparing.policy_for(engine, Spec(backend="conda")))
     width = max(len(row.key) for row in rows)
     lines = [
         f"{row.key:<{width}}  {row.value}   [{row.source}{', locked' if row.locked else ''}]" for row in rows

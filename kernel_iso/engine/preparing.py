@@ -170,7 +170,7 @@ def make_plan(
         spec, told = foreign.pinned(engine, spec, wish.locks)
         reasons += told
 
-    variable, policy = engine.environ.get("UV_TORCH_BACKEND", ""), _policy(engine, spec)
+    variable, policy = engine.environ.get("UV_TORCH_BACKEND", ""), policy_for(engine, spec)
 
     def planned(brought: str, tag: str = "") -> Plan:
         asked = msgspec.structs.replace(spec, accelerator=tag) if tag else spec
@@ -199,7 +199,7 @@ def make_plan(
 
 def channels(engine: Engine, spec: Spec) -> tuple[str, ...]:
     """The channels from which conda packages may come, () for a Spec that conda does not serve."""
-    return _policy(engine, spec).channels if _is_conda(engine.policy, spec) else ()
+    return policy_for(engine, spec).channels if _is_conda(engine.policy, spec) else ()
 
 
 def channels_plan(engine: Engine, wish: Wish | None, *, conda: object = None) -> Plan | None:
@@ -208,7 +208,7 @@ def channels_plan(engine: Engine, wish: Wish | None, *, conda: object = None) ->
     if not (_is_conda(engine.policy, spec) if conda is None else conda):
         return None
     asked = msgspec.structs.replace(spec, backend=fitting.CONDA)
-    return planning.plan(asked, machine_here(engine), _policy(engine, asked))
+    return planning.plan(asked, machine_here(engine), policy_for(engine, asked))
 
 
 def _is_conda(policy: Policy, spec: Spec) -> bool:
@@ -216,7 +216,7 @@ def _is_conda(policy: Policy, spec: Spec) -> bool:
     return bool(spec.conda) or spec.backend == fitting.CONDA or only
 
 
-def _policy(engine: Engine, spec: Spec) -> Policy:
+def policy_for(engine: Engine, spec: Spec) -> Policy:
     """The policy, in which the person's own conda configuration names the channels where nobody else has."""
     policy = engine.policy
     if not _is_conda(policy, spec) or policy.source_of("channels") != "default":

@@ -140,6 +140,8 @@ export interface ReviewVersions {
   packages: ReviewPackage[];
   bytes: number;
   newest: { name: string; version: string; age_days: number } | null;
+  /** The conda packages that would run scripts as they are installed. */
+  scripts?: string[];
 }
 
 /** `review`: what a notebook asks, before anything is fetched. `nonce` is what an approval of exactly this needs. */

@@ -13,9 +13,9 @@ import pytest
 
 from kernel_iso.backends import explicit
 from kernel_iso.backends.conda import caches, prefixes
-from kernel_iso.engine import Engine, compiling, conda_caches, virtual
+from kernel_iso.engine import Engine, acts, compiling, conda_caches, preparing, virtual
 from kernel_iso.engine.doctoring import conda
-from kernel_iso.model import Lock, Package, Part, Plan, Prefix, Python
+from kernel_iso.model import Lock, Package, Part, Plan, Prefix, Python, Spec
 
 
 def plan(accelerator: str, *has: str) -> Plan:
@@ -149,6 +149,23 @@ def test_names_of_channels_complete_without_the_network(engine: Engine) -> None:
     (folder / "a.json").write_text('["numpy", "numba", "gdal"]')
     (folder / "broken.json").write_text("{")
     assert sorted(conda_caches.names(engine, "num")) == ["numba", "numpy"]
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_the_person_s_condarc_names_the_channels_where_no_policy_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    """`kernel-iso policy` says so; a policy of ours goes before it, and packages from PyPI ask no such file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".condarc").write_text("channels: [bioconda, conda-forge]\n")
+    environ = {"HOME": str(tmp_path), "KERNEL_ISO_STORE": str(tmp_path / "store")}
+    made = Engine.open(environ | ({"KERNEL_ISO_CHANNELS": "team"} if ours else {}))
+    expected = ("team",) if ours else ("bioconda", "conda-forge")
+    assert preparing.channels(made, Spec(conda=("gdal",))) == expected
+    assert preparing.channels(made, Spec(requirements=("numpy",))) == ()
+    row = acts.policy(made, {}).data["channels"]
+    assert row["value"] == ", ".join(expected)
+    assert row["source"] == ("KERNEL_ISO_CHANNELS" if ours else str(tmp_path / ".condarc"))
 
 
 @pytest.fixture

@@ -236,6 +236,14 @@ function Versions(props: {
             )
           : trans._n('%1 package, %2', '%1 packages, %2', packages.length, size)}
       </p>
+      {!!props.versions.scripts?.length && (
+        <Note level="warning">
+          {trans.__(
+            'These run scripts of their own as they are installed: %1',
+            props.versions.scripts.map(printable).join(', ')
+          )}
+        </Note>
+      )}
       {newest && (
         <Note level={newest.age_days < YOUNG_DAYS ? 'warning' : 'note'}>
           {trans._n(
@@ -267,7 +275,7 @@ function Artefacts(props: {
         columns={[
           { id: 'name', label: trans.__('Package') },
           { id: 'hash', label: trans.__('hash') },
-          { id: 'index', label: trans.__('index') },
+          { id: 'index', label: trans.__('from') },
           { id: 'size', label: trans.__('size') },
           { id: 'uploaded', label: trans.__('date') }
         ]}

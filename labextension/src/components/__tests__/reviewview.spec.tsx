@@ -177,6 +177,12 @@ describe('ReviewView', () => {
     cleanup();
     shown({ versions: { ...versions, newest: null } });
     expect(text()).not.toContain('newest release');
+    cleanup();
+    shown({ versions: { ...versions, newest: null, scripts: ['fonts'] } });
+    expect(
+      document.querySelector('.jp-kernelIso-versions .jp-mod-warning')
+        ?.textContent
+    ).toBe('These run scripts of their own as they are installed: fonts');
   });
 
   it('what is approved, or is being looked up, cannot be approved', () => {
