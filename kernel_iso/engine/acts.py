@@ -74,7 +74,7 @@ def ready_told(ready: Ready) -> tuple[dict[str, Any], str]:
 def plan(engine: Engine, arguments: Arguments) -> Outcome:
     """Say what would be made, and why; nothing is resolved or fetched."""
     wish = preparing.read(engine, target_of(engine, arguments))
-    made = preparing.make_plan(engine, wish, _recorded(arguments))
+    made = preparing.make_plan(engine, wish, recorded(arguments))
     approved = preparing.is_approved(engine, wish)
     lines = [
         f"{wish.target.label}: Python {made.python.version}, {made.backend}",
@@ -88,7 +88,7 @@ def plan(engine: Engine, arguments: Arguments) -> Outcome:
     return Outcome(data=data, text="\n".join(lines))
 
 
-def _recorded(arguments: Arguments) -> Machine | None:
+def recorded(arguments: Arguments) -> Machine | None:
     """The recorded machine that `--machine` names, None where none is named."""
     name = arguments.get("machine")
     return recording.read(Path(name).expanduser()) if name else None
@@ -103,7 +103,7 @@ def lock(engine: Engine, arguments: Arguments) -> Outcome:
         target,
         beside=bool(arguments.get("beside")),
         tags=tags,
-        elsewhere=_recorded(arguments),
+        elsewhere=recorded(arguments),
     )
     made, locked, where = done.plan, done.lock, done.where
     count = len(versions(locked))

@@ -79,6 +79,7 @@ EXPORT = (
     Argument(name="no_builds", help="environment.yml without builds: versions only", kind="flag", flags=("--no-builds",)),
     Argument(name="history", help="environment.yml with what was asked only", kind="flag", flags=("--from-history",)),
     Argument(name="minimal", help="requirements.txt with what was asked only", kind="flag", flags=("--minimal",)),
+    MACHINE,
     Argument(name="addresses", help="let the addresses of private indexes out (never a login)", kind="flag",
              flags=("--addresses",)),
 )  # fmt: skip

@@ -10,8 +10,17 @@ from pathlib import Path
 from kernel_iso import exporting
 from kernel_iso.backends.conda import locking
 from kernel_iso.discovery import Discovered, Environments
-from kernel_iso.engine import borrowing, detailing, folders, freezing, inspecting, preparing, unpacking
-from kernel_iso.engine.acts import Arguments, target_of
+from kernel_iso.engine import (
+    borrowing,
+    detailing,
+    folders,
+    freezing,
+    inspecting,
+    preparing,
+    recording,
+    unpacking,
+)
+from kernel_iso.engine.acts import Arguments, recorded, target_of
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import difference
 from kernel_iso.engine.preparing import Wish
@@ -19,7 +28,7 @@ from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import Outcome
 from kernel_iso.errors import ImpossibleError, SpecError
 from kernel_iso.exporting import Exported, Source, leaving
-from kernel_iso.model import Lock, Prefix
+from kernel_iso.model import Lock, Machine, Prefix
 from kernel_iso.notebooks import files
 
 CONDA = "conda"
@@ -34,14 +43,21 @@ def export(
     history: bool = False,
     minimal: bool = False,
     addresses: bool = False,
+    elsewhere: Machine | None = None,
 ) -> Exported:
     """The files of a format for a notebook, a named environment, or one that was found on this machine.
 
-    What only tells the wishes needs no lock; else the lock at hand is taken, or made where the target is approved. Raises
-    what `kernel_iso.exporting.export` raises, and what reading, locking and asking channels raise.
+    `elsewhere` is the machine that it is for, where it is not this one: the part of the lock that fits there comes
+    first. An environment that was found is as it is. What only tells the wishes needs no lock; else the lock at hand is
+    taken, or made where the target is approved. Raises what `kernel_iso.exporting.export` raises, and what reading,
+    locking and asking channels raise.
     """
     source = gathered(
-        engine, target, form, wishes=exporting.only_asked(form, history=history, minimal=minimal)
+        engine,
+        target,
+        form,
+        wishes=exporting.only_asked(form, history=history, minimal=minimal),
+        elsewhere=elsewhere,
     )
     source = replace(source, addresses=addresses, home=str(Path.home()))
     made = exporting.export(source, form, builds=builds, history=history, minimal=minimal)
@@ -52,14 +68,19 @@ def export(
     return made
 
 
-def gathered(engine: Engine, target: Target, form: str, *, wishes: bool) -> Source:
+def gathered(
+    engine: Engine, target: Target, form: str, *, wishes: bool, elsewhere: Machine | None = None
+) -> Source:
     """What is to be exported; with `wishes` only what was asked."""
     if found := _found(target):
         return freezing.source(engine, found, form)
     wish = preparing.read(engine, target)
     if found := borrowing.chosen(engine, wish):
         return freezing.source(engine, found, form)
-    plan = preparing.make_plan(engine, wish)
+    machine = preparing.machine_here(engine)
+    if elsewhere is not None:
+        machine = recording.resolvable(elsewhere, machine)
+    plan = preparing.make_plan(engine, wish, machine)
     conda = plan.backend == CONDA
     source = Source(
         name=name_of(wish.target), spec=wish.spec, python=plan.python.minor, conda=conda,
@@ -68,7 +89,6 @@ def gathered(engine: Engine, target: Target, form: str, *, wishes: bool) -> Sour
     )  # fmt: skip
     if wishes:
         return source
-    machine = preparing.machine_here(engine)
     preparing.require_approval(engine, wish)
     plan, locked = preparing.lock(engine, wish, plan, machine)
     prefix = inspecting.current(engine, wish)
@@ -123,7 +143,7 @@ def told(engine: Engine, arguments: Arguments) -> Outcome:
     made = export(
         engine, target, str(arguments.get("form") or "environment.yml"), builds=not arguments.get("no_builds"),
         history=bool(arguments.get("history")), minimal=bool(arguments.get("minimal")),
-        addresses=bool(arguments.get("addresses")),
+        addresses=bool(arguments.get("addresses")), elsewhere=recorded(arguments),
     )  # fmt: skip
     run = engine.run("export")
     for note in made.notes:

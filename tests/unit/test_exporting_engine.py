@@ -21,7 +21,7 @@ from kernel_iso.engine.targets import Target
 from kernel_iso.engine.verbs import TABLE
 from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
 from kernel_iso.exporting import FORMATS, Exported
-from kernel_iso.model import Event, Part
+from kernel_iso.model import Accelerator, Event, Machine, Part
 from kernel_iso.notebooks import environment_yml
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ def test_a_conda_environment_in_every_form(engine: Engine, served_channel: Serve
         assert {(each.name, each.version, each.build) for each in found.artefacts} == there
         assert {each.base for each in found.artefacts} == {served_channel.url}
         assert any("is not a public channel" in note for note in made.notes)
+
+
+def test_an_export_for_another_machine_is_of_the_builds_that_run_there(engine: Engine) -> None:
+    """A login node writes for a GPU node: the lock gets its part, and this machine's stays as it is."""
+    environments.create(engine, "lab", ["python=3.11", "pytorch=2.9"], conda=True)
+    gpu = Accelerator(kind="cuda", name="A100", architecture="8.0", driver="580.95.05", cuda="13.0")
+    node = Machine(os="linux", arch="x86_64", libc="glibc 2.36", accelerators=(gpu,))
+    here = exporting.export(engine, LABEL, "explicit").files["explicit.txt"]
+    there = exporting.export(engine, LABEL, "explicit", elsewhere=node).files["explicit.txt"]
+    assert ("pytorch-2.9.1-cpu_" in here, "pytorch-2.9.1-cuda" in there) == (True, True)
+    assert exporting.export(engine, LABEL, "explicit").files["explicit.txt"] == here
 
 
 def test_a_list_that_was_exported_is_installed_as_the_same_prefix(engine: Engine, tmp_path: Path) -> None:
