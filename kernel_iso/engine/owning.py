@@ -7,7 +7,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 
 from kernel_iso.errors import SpecError
-from kernel_iso.store.applications import Folder
+from kernel_iso.store.applications import OURS, Folder
 from kernel_iso.store.names import safe_folder
 
 _SITES = ("site-packages", "dist-packages")
@@ -22,14 +22,19 @@ def check(path: Path, folder: Folder, *, store: Path) -> None:
     if folder.ours:
         return
     if site_of(path) is None:
-        safe_folder(path, ours=lambda _: False, store=store, home=Path.home())
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        safe_folder(path, ours=lambda _: _begun(folder), store=store, home=Path.home())
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())) and not _begun(folder):
         raise SpecError(
             "not-ours",
             f"cannot make an environment in `{path}`",
             "something is in it that kernel-iso did not make",
             "choose a new or an empty folder",
         )
+
+
+def _begun(folder: Folder) -> bool:
+    """True where another process has begun to make it since it was looked at: its log comes before all else."""
+    return folder.ours or {each.name for each in folder.path.iterdir()} == {OURS}
 
 
 def site_of(path: Path) -> Path | None:

@@ -76,7 +76,8 @@ def face(
     config.write_text(f'channels = {channels}\ncache = "{cache}"\n{indexes}{policy}')
     home.mkdir(exist_ok=True)
     folder.mkdir(exist_ok=True)
-    return Iso(channel, {**environ, "KERNEL_ISO_CONFIG": str(config), "HOME": str(home)}, folder)
+    own = {"KERNEL_ISO_CONFIG": str(config), "HOME": str(home), "JUPYTER_DATA_DIR": str(home / "jupyter")}
+    return Iso(channel, {**environ, **own}, folder)
 
 
 def notebook(path: Path, *cells: str) -> Path:

@@ -82,7 +82,7 @@ def test_the_kernel_of_a_named_environment_runs_by_nbclient(
 ) -> None:
     """Its kernelspec lies in the person's Jupyter folder, as for every other environment."""
     iso("create", "-n", "maps", "python", "six", "--conda")
-    for name in ("KERNEL_ISO_CONFIG", "KERNEL_ISO_STORE", "HOME"):
+    for name in ("KERNEL_ISO_CONFIG", "KERNEL_ISO_STORE", "HOME", "JUPYTER_DATA_DIR"):
         monkeypatch.setenv(name, iso.environ[name])
     made = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell("import os, six; os.environ['CONDA_DEFAULT_ENV']")]

@@ -296,6 +296,12 @@ def test_calls_work_under_each_python(make: Make, minor: str) -> None:
     assert env.call("platform:python_version").startswith(f"{minor}.")
 
 
+def test_a_folder_that_another_process_has_just_begun_is_no_strangers(make: Make, tmp_path: Path) -> None:
+    """Its first trace is our own folder in it, before anything is said of what it is to hold."""
+    (tmp_path / "env" / ".kernel-iso").mkdir(parents=True)
+    assert make().pip_install("blue<2")
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(make: Make, tmp_path: Path) -> None:
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "thesis.txt").touch()
