@@ -22,6 +22,7 @@ from kernel_iso.engine import (
     targets,
     tidying,
 )
+from kernel_iso.engine.channels import policy_for
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import told, versions
 from kernel_iso.engine.doctoring import reporting
@@ -226,7 +227,7 @@ def trust(engine: Engine, arguments: Arguments) -> Outcome:
 def policy(engine: Engine, arguments: Arguments) -> Outcome:
     """Show every value and its source."""
     # The person's own conda configuration names the channels where nobody else has.
-    rows = policies.explain(preparing.policy_for(engine, Spec(backend="conda")))
+    rows = policies.explain(policy_for(engine, Spec(backend="conda")))
     width = max(len(row.key) for row in rows)
     lines = [
         f"{row.key:<{width}}  {row.value}   [{row.source}{', locked' if row.locked else ''}]" for row in rows

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from kernel_iso import notebooks
 from kernel_iso.engine import borrowing, handing, held, preparing, recording, wanting
+from kernel_iso.engine.channels import policy_for
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.differences import Change, between, difference, versions
 from kernel_iso.engine.laying import write_edit, write_lock
@@ -73,7 +74,12 @@ def add(
 
     def wanted(spec: Spec) -> Edit:
         edit = wanting.added(
-            spec, requirements, target.label, conda=conda, channels=channels, known=engine.policy.channels
+            spec,
+            requirements,
+            target.label,
+            conda=conda,
+            channels=channels,
+            known=policy_for(engine, Spec(backend="conda")).channels,
         )
         more = wanting.added(spec, conda_too, target.label, conda=True)
         return msgspec.structs.replace(

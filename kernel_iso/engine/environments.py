@@ -10,6 +10,7 @@ import msgspec
 from kernel_iso import notebooks
 from kernel_iso.backends.condalocks import Foreign
 from kernel_iso.engine import editing, folders, preparing, reproducing, wanting
+from kernel_iso.engine.channels import policy_for
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.preparing import Ready, Wish
 from kernel_iso.engine.targets import Target
@@ -53,7 +54,13 @@ def create(
             f"create it from the lock alone, then: kernel-iso add -n {name} …",
         )  # fmt: skip
     spec = declared(
-        spec, requirements, name, conda=conda, channels=channels, python=python, known=engine.policy.channels
+        spec,
+        requirements,
+        name,
+        conda=conda,
+        channels=channels,
+        python=python,
+        known=policy_for(engine, Spec(backend="conda")).channels,
     )
     folder = ""
     if prefix:

@@ -7,8 +7,9 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from pathlib import Path
 
 from kernel_iso.errors import SpecError
-from kernel_iso.store.applications import OURS, Folder
+from kernel_iso.store.applications import Folder
 from kernel_iso.store.names import safe_folder
+from kernel_iso.store.places import OURS
 
 _SITES = ("site-packages", "dist-packages")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from kernel_iso import backends, condarc, discovery, machines, notebooks, planning, trust
+from kernel_iso import backends, discovery, machines, planning, trust
 from kernel_iso.engine import (
     activating,
     approving,
@@ -25,44 +25,25 @@ from kernel_iso.engine import (
     virtual,
 )
 from kernel_iso.engine.auditing import audit
+from kernel_iso.engine.channels import channels, is_conda, policy_for
 from kernel_iso.engine.context import Engine
-from kernel_iso.engine.targets import KERNEL_PREFIX, Target, kernel_name
-from kernel_iso.errors import ImpossibleError, NotApprovedError, SpecError
-from kernel_iso.guest import probe
+from kernel_iso.engine.targets import Target
+from kernel_iso.engine.wishing import Wish, read
+from kernel_iso.errors import ImpossibleError, NotApprovedError
 from kernel_iso.model import (
     Emit,
     Generation,
     Lock,
     Machine,
-    Origin,
     Owner,
     Part,
     Plan,
-    Policy,
     Prefix,
     Reason,
     Spec,
 )
-from kernel_iso.notebooks import FoundLock, Reading
 
 __all__ = ["Ready", "Target", "Wish", "approve", "lock", "make_plan", "read", "realise"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a target asks: its Spec, the locks that lie with it, and who owns the prefix.
-
-    `folder` is where a person wants a named environment to be found ("" for nowhere but in the store).
-    """
-
-    target: Target
-    spec: Spec
-    owner: str
-    owner_kind: str = "notebook"
-    folder: str = ""
-    locks: tuple[FoundLock, ...] = ()
-    own_lock: Lock | None = None
-    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,72 +56,6 @@ class Ready:
     owner: str
     target: Target
     made: bool = False
-
-
-def read(engine: Engine, target: Target) -> Wish:
-    """Read what a target asks; nothing is resolved, fetched or run.
-
-    Raises `SpecError` where it cannot be read, and `ImpossibleError` (`no-environment`, `which-notebook`).
-    """
-    if target.kind == "environment":
-        return _read_environment(engine, target)
-    if target.kind == "none":
-        return _read_nothing(engine, target)
-    path = Path(target.path)
-    reading = notebooks.read(path, root=Path(target.root) if target.root else None, disk=target.document)
-    if target.kind == "folder" and reading.spec.origin.kind == "default" and engine.policy.unknown != "bare":
-        # An environment for whatever runs in a folder would be a guess, and shared by all of it.
-        return _read_nothing(engine, target)
-    if target.kind == "notebook" and (chosen := _chosen(engine, reading.kernel)):
-        why = f"{target.label} has chosen the kernel of environment `{chosen}`"
-        return replace(
-            _read_environment(engine, Target(kind="environment", name=chosen, why=why)), reading=reading
-        )
-    owner = engine.store.owner_for(path, reading.id, id_at=_id_at)
-    ours = next((found for found in reading.locks if found.kind == "kernel-iso"), None)
-    own = Lock.from_text(ours.text) if ours else None
-    return Wish(
-        target=target, spec=reading.spec, owner=owner, locks=reading.locks, own_lock=own, reading=reading
-    )
-
-
-def _chosen(engine: Engine, kernel: str) -> str:
-    """The named environment whose kernel a notebook has chosen, "" where it has not."""
-    if not kernel.startswith(KERNEL_PREFIX):
-        return ""
-    return next((owner.id for owner in engine.store.environments() if kernel_name(owner.id) == kernel), "")
-
-
-def _id_at(path: Path) -> str:
-    """The id that the notebook at `path` carries, "" where it cannot be read."""
-    try:
-        return notebooks.read_id(path)
-    except (SpecError, OSError):
-        return ""
-
-
-def _read_environment(engine: Engine, target: Target) -> Wish:
-    owner = folders.existing(engine.store, target.name)
-    assert owner.now is not None
-    spec = msgspec.structs.replace(
-        Spec.from_text(owner.now.spec),
-        origin=Origin(kind="environment", path=target.name, detail="chosen by name"),
-    )
-    own = engine.store.lock(owner.now.lock)
-    return Wish(
-        target=target, spec=spec, owner=owner.id, owner_kind="environment", folder=owner.path, own_lock=own
-    )
-
-
-def _read_nothing(engine: Engine, target: Target) -> Wish:
-    if engine.policy.unknown == "bare":
-        return Wish(target=target, spec=Spec(), owner="bare")
-    raise ImpossibleError(
-        "which-notebook",
-        "cannot tell which notebook this kernel is for",
-        target.why or "the client named no notebook and no working folder with a project file",
-        'set KERNEL_ISO_NOTEBOOK to its path, choose a named environment, or set unknown = "bare" in the policy',
-    )
 
 
 def machine_here(engine: Engine) -> Machine:
@@ -197,35 +112,13 @@ def make_plan(
     return msgspec.structs.replace(plan, reasons=(*reasons, *plan.reasons))
 
 
-def channels(engine: Engine, spec: Spec) -> tuple[str, ...]:
-    """The channels from which conda packages may come, () for a Spec that conda does not serve."""
-    return policy_for(engine, spec).channels if _is_conda(engine.policy, spec) else ()
-
-
 def channels_plan(engine: Engine, wish: Wish | None, *, conda: object = None) -> Plan | None:
     """The plan for looking into conda's channels, None where PyPI's indexes are meant: conda decides, or what is asked."""
     spec = wish.spec if wish else Spec()
-    if not (_is_conda(engine.policy, spec) if conda is None else conda):
+    if not (is_conda(engine.policy, spec) if conda is None else conda):
         return None
     asked = msgspec.structs.replace(spec, backend=fitting.CONDA)
     return planning.plan(asked, machine_here(engine), policy_for(engine, asked))
-
-
-def _is_conda(policy: Policy, spec: Spec) -> bool:
-    only = policy.backends == (fitting.CONDA,)
-    return bool(spec.conda) or spec.backend == fitting.CONDA or only
-
-
-def policy_for(engine: Engine, spec: Spec) -> Policy:
-    """The policy, in which the person's own conda configuration names the channels where nobody else has."""
-    policy = engine.policy
-    if not _is_conda(policy, spec) or policy.source_of("channels") != "default":
-        return policy
-    found = condarc.read(engine.environ, Path.home(), system=probe.os_name(sys.platform))
-    if not found.channels:
-        return policy
-    sources = (*policy.sources, ("channels", found.read[-1] if found.read else "conda's configuration"))
-    return msgspec.structs.replace(policy, channels=found.channels, sources=sources)
 
 
 def covered(engine: Engine, wish: Wish) -> str:

@@ -15,6 +15,7 @@ from kernel_iso.backends import explicit, pylocks
 from kernel_iso.backends.wheels import fits, here
 from kernel_iso.engine import approving, foreign, held, lookups, preparing
 from kernel_iso.engine.approving import Differs
+from kernel_iso.engine.channels import channels
 from kernel_iso.engine.context import Engine
 from kernel_iso.engine.fitting import CONDA
 from kernel_iso.engine.preparing import Wish
@@ -175,7 +176,7 @@ def _sources(engine: Engine, spec: Spec) -> Iterator[str]:
 
 def _conda(engine: Engine, spec: Spec) -> Iterator[str]:
     """Channels that are not the policy's, and the scripts that conda's packages may run."""
-    allowed = preparing.channels(engine, spec)
+    allowed = channels(engine, spec)
     for name in spec.channels:
         if channel_meaning(name) not in {channel_meaning(each) for each in allowed} | {"nodefaults"}:
             yield f"the channel {redact(name)} is not in your policy: refused"

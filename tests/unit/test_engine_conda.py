@@ -13,7 +13,7 @@ import pytest
 
 from kernel_iso.backends import explicit
 from kernel_iso.backends.conda import caches, prefixes
-from kernel_iso.engine import Engine, acts, compiling, conda_caches, preparing, virtual
+from kernel_iso.engine import Engine, acts, channels, compiling, conda_caches, virtual
 from kernel_iso.engine.doctoring import conda
 from kernel_iso.model import Lock, Package, Part, Plan, Prefix, Python, Spec
 
@@ -162,8 +162,8 @@ def test_the_person_s_condarc_names_the_channels_where_no_policy_does(
     environ = {"HOME": str(tmp_path), "KERNEL_ISO_STORE": str(tmp_path / "store")}
     made = Engine.open(environ | ({"KERNEL_ISO_CHANNELS": "team"} if ours else {}))
     expected = ("team",) if ours else ("bioconda", "conda-forge")
-    assert preparing.channels(made, Spec(conda=("gdal",))) == expected
-    assert preparing.channels(made, Spec(requirements=("numpy",))) == ()
+    assert channels.channels(made, Spec(conda=("gdal",))) == expected
+    assert channels.channels(made, Spec(requirements=("numpy",))) == ()
     row = acts.policy(made, {}).data["channels"]
     assert row["value"] == ", ".join(expected)
     assert row["source"] == ("KERNEL_ISO_CHANNELS" if ours else str(tmp_path / ".condarc"))
