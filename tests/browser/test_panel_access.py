@@ -140,7 +140,8 @@ def test_a_package_is_added_with_the_keyboard_alone(desk: Desk, wheels: Wheelhou
     press, page = desk.page.keyboard.press, desk.page
     press("Control+Shift+C")
     page.keyboard.insert_text("Show the Environment")
-    expect(page.locator(".lm-CommandPalette-item").first).to_contain_text("Show the Environment")
+    item = page.locator(".lm-CommandPalette-item").first
+    expect(item).to_contain_text("Show the Environment", timeout=LONG)
     press("Enter")
     expect(desk.panel).to_be_focused()
     open_everything(desk)
