@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from kernel_iso.backends import explicit
 from kernel_iso.backends.conda import on_top, specs
 from kernel_iso.backends.explicit import Artefact
+from kernel_iso.backends.pylocks import Pick, reachable
 from kernel_iso.backends.wheels import here
 from kernel_iso.errors import ConflictError, ImpossibleError, IsoError, SpecError, ToolError
 from kernel_iso.model import Lock, Part, Plan, Run
@@ -244,17 +245,12 @@ def _name(spec: str) -> str:
     return spec.split()[0] if spec.strip() else ""
 
 
-def _reachable(picks: Sequence[Mapping[str, Any]], roots: Iterable[str]) -> set[str]:
+def _reachable(picks: Sequence[Mapping[str, Any]], roots: Iterable[str]) -> frozenset[str]:
     """The names that `roots` need, themselves included."""
-    edges = {each["name"]: {_name(text) for text in each["depends"]} for each in picks}
-    seen: set[str] = set()
-    waiting = [root for root in roots if root in edges]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += edges[name] & edges.keys()
-    return seen
+    edges = [
+        Pick(name=each["name"], version="", requires=frozenset(map(_name, each["depends"]))) for each in picks
+    ]
+    return reachable(edges, roots)
 
 
 def versions(name: str, plan: Plan, run: Run) -> tuple[dict[str, str], ...]:
